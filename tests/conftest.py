@@ -1,0 +1,21 @@
+"""Shared by all tests: where real data are, one thread pool per worker, no display needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["DELINEATE_LANG"] = "en"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data (``DELINEATE_DATA`` or ``../shared/data``); skipped with the reason where it is absent."""
+    folder = Path(os.environ.get("DELINEATE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data not found at {folder}")
+    return folder

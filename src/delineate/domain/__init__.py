@@ -1,6 +1,6 @@
 """Plain values everything else speaks in: geometry, images, labels, cases, findings."""
 
-from delineate.domain.case import Case, Finding, Severity, Source, Unit
+from delineate.domain.case import Case, Finding, Scan, Severity, Source, Unit
 from delineate.domain.geometry import AxisMap, Geometry, to_canonical
 from delineate.domain.image import Image, Mask
 from delineate.domain.labels import IGNORE, PALETTE, LabelSet
@@ -15,6 +15,7 @@ __all__ = [
     "Image",
     "LabelSet",
     "Mask",
+    "Scan",
     "Severity",
     "Source",
     "Unit",

@@ -88,3 +88,45 @@ class Finding:
     path: Path | None = None
     case: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a layout made of a folder.
+
+    Attributes
+    ----------
+    layout
+        Name of the layout that explained it, and ``evidence``: the numbers that spoke for it, for the check page
+        (``{"pairs": 812, "suffix": "_mask"}``).
+    cases
+        In a stable, natural order (``slice_2`` before ``slice_10``).
+    findings
+        What could not be used, and why.
+    unit
+        What a statistic may count as independent: ``patient``; ``image`` where nothing tells the patient; ``block`` where the
+        folder is one stack.
+    class_names
+        Raw mask value (or ``Source.label``) → name, where metadata says so (dataset.json, a class CSV, mask folders' names).
+    class_colours
+        ``"#rrggbb"`` → name, where metadata says so.
+    explained
+        Every file under the root that no case uses → the code of the reason (``readme``, ``metadata``, ``unlabelled-test-image`` …).
+    """
+
+    root: Path
+    layout: str
+    cases: tuple[Case, ...]
+    findings: tuple[Finding, ...] = ()
+    unit: Unit = "patient"
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    class_names: Mapping[int, str] = field(default_factory=dict)
+    class_colours: Mapping[str, str] = field(default_factory=dict)
+    explained: Mapping[Path, str] = field(default_factory=dict)
+
+    @property
+    def consumed(self) -> frozenset[Path]:
+        """Every file (or DICOM series folder) that a case uses."""
+        return frozenset(
+            source.path for case in self.cases for sources in (case.images, case.masks, *case.raters.values()) for source in sources
+        )

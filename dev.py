@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Set up and run this project on a fresh Debian/Ubuntu machine. Standard library only; everything goes into ./.venv.
+
+python3 dev.py demo           set up, make the embedded data set, run the main job, print the report's path
+python3 dev.py test           set up, run linters and all tests (arguments after -- go to pytest)
+python3 dev.py test --slow    the slow tests too
+python3 dev.py setup          set up only
+python3 dev.py demo-model     rebuild the small demonstration model that the package carries
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+STAMP = VENV / ".delineate-setup"
+IN_CI = os.environ.get("CI", "").lower() == "true"
+
+#: What the tests use beside Python: (a program or file that shows it is there, Debian package, what for)
+SYSTEM = [
+    ("chromium", "chromium", "looking at reports as a browser shows them"),
+    ("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc", "fonts-wqy-microhei", "Chinese text in pictures"),
+]
+
+
+def say(text: str) -> None:
+    print(f"[dev] {text}", flush=True)
+
+
+def call(*command: str | Path, check: bool = True, **options: object) -> int:
+    code = subprocess.call([str(part) for part in command], cwd=ROOT, **options)  # type: ignore[arg-type]
+    if check and code != 0:
+        say(f"failed with exit code {code}: {' '.join(str(part) for part in command)}")
+        sys.exit(code)
+    return code
+
+
+def may_install() -> list[str] | None:
+    """The prefix with which apt-get can be called, or None."""
+    if not shutil.which("apt-get"):
+        return None
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return []
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if shutil.which("sudo") and subprocess.call(["sudo", "-n", "true"], **quiet) == 0:
+        return ["sudo", "-n"]
+    return None
+
+
+def apt_install(packages: list[str]) -> bool:
+    prefix = may_install()
+    if prefix is None:
+        return False
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    say(f"installing system packages: {' '.join(packages)}")
+    subprocess.call([*prefix, "apt-get", "update", "-qq"], env=environment, stdout=subprocess.DEVNULL)
+    command = [*prefix, "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    return subprocess.call(command, env=environment, stdout=subprocess.DEVNULL) == 0
+
+
+def system_packages() -> None:
+    missing = [(probe, package, use) for probe, package, use in SYSTEM if not (shutil.which(probe) or Path(probe).exists())]
+    if not missing or apt_install([package for _, package, _ in missing]):
+        return
+    for _, package, use in missing:
+        say(f"missing: {package} ({use}). Install it with: sudo apt-get install {package}")
+    if IN_CI:
+        sys.exit(1)
+    say("tests that need them are skipped")
+
+
+def make_venv() -> None:
+    if PYTHON.exists() and subprocess.call([str(PYTHON), "-m", "pip", "--version"], stdout=subprocess.DEVNULL) == 0:
+        return
+    say("making .venv")
+    try:
+        venv.create(VENV, with_pip=True, clear=True)
+    except (subprocess.CalledProcessError, SystemExit, ImportError):
+        # Debian keeps ensurepip in a package of its own.
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        if not apt_install([version]) and not apt_install(["python3-venv"]):
+            say(f"Python cannot make a virtual environment. Install it with: sudo apt-get install {version}")
+            sys.exit(1)
+        call(sys.executable, "-m", "venv", "--clear", VENV)
+
+
+def setup(extra: str) -> None:
+    if sys.version_info < (3, 10):  # noqa: UP036 - the one place where an older Python must hear it in words
+        say(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
+        sys.exit(1)
+    facts = (ROOT / "pyproject.toml").read_bytes() + f"{extra} {sys.version} {ROOT}".encode()
+    digest = hashlib.sha256(facts).hexdigest()
+    if STAMP.exists() and digest in STAMP.read_text().split():
+        return
+    make_venv()
+    say(f"installing delineate[{extra}] (torch is large: some minutes the first time)")
+    call(PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade", "pip", check=False)
+    call(PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", f".[{extra}]")
+    known = STAMP.read_text().split() if STAMP.exists() else []
+    STAMP.write_text(" ".join([*known[-4:], digest]))
+
+
+def test(arguments: list[str], slow: bool) -> int:
+    setup("dev")
+    system_packages()
+    failures = []
+    checks: dict[str, list[str | Path]] = {
+        "ruff check": [BIN / "ruff", "check", "."],
+        "ruff format": [BIN / "ruff", "format", "--check", "-q", "."],
+        "import-linter": [BIN / "lint-imports", "--no-cache"],
+        "mypy": [BIN / "mypy"],
+    }
+    if not arguments:
+        for name, command in checks.items():
+            say(name)
+            if call(*command, check=False) != 0:
+                failures.append(name)
+    marks = ["-m", ""] if slow else []
+    say("pytest")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+    workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"] if not arguments else []
+    code = subprocess.call([str(PYTHON), "-m", "pytest", *workers, *marks, *arguments], cwd=ROOT, env=environment)
+    if failures:
+        say(f"these checks failed before the tests ran: {', '.join(failures)}")
+    return code or (1 if failures else 0)
+
+
+def demo(arguments: list[str]) -> int:
+    setup("train")
+    return call(BIN / "delineate", "demo", *arguments, check=False)
+
+
+def demo_model() -> int:
+    setup("train")
+    return call(PYTHON, "-m", "delineate.workflows.demo_model", check=False)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["demo", "test", "setup", "demo-model"])
+    parser.add_argument("--slow", action="store_true", help="with test: the slow tests too")
+    known, rest = parser.parse_known_args()
+    rest = [part for part in rest if part != "--"]
+    if known.command == "demo":
+        return demo(rest)
+    if known.command == "demo-model":
+        return demo_model()
+    if known.command == "setup":
+        setup("dev")
+        system_packages()
+        return 0
+    return test(rest, known.slow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,5 +17,7 @@ def real_data() -> Path:
     """The folder of real data (``DELINEATE_DATA`` or ``../shared/data``); skipped with the reason where it is absent."""
     folder = Path(os.environ.get("DELINEATE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     if not folder.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"real data not found at {folder}")
         pytest.skip(f"real data not found at {folder}")
     return folder

@@ -19,8 +19,9 @@ class Registry(Generic[T]):
     look-up costs nothing.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, plural: str | None = None) -> None:
         self.kind = kind
+        self.plural = plural or kind + "s"
         self._items: dict[str, T] = {}
         self._plugins_read = False
 
@@ -58,6 +59,6 @@ class Registry(Generic[T]):
         if self._plugins_read:
             return
         self._plugins_read = True
-        for point in entry_points(group=f"delineate.{self.kind}s"):
+        for point in entry_points(group=f"delineate.{self.plural}"):
             if point.name not in self._items:
                 self.add(point.name, point.load())

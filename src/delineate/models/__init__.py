@@ -1,1 +1,38 @@
-"""See docs/architecture.md."""
+"""Networks: (B, C, H, W) images of any size → (B, out, H, W) logits.
+
+A network is found by name in :data:`networks`. ``unet`` and its presets are ours; another package adds one without a
+change here, by an entry point in the group ``delineate.networks``::
+
+    # pyproject.toml of the other package
+    [project.entry-points."delineate.networks"]
+    my_net = "my_package.net:build_my_net"
+
+    # my_package/net.py
+    def build_my_net(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> torch.nn.Module: ...
+
+What such a network must keep (``tests/models/contract.py`` checks it; run it on yours):
+
+- ``forward`` takes (B, C, H, W) with any B, H, W ≥ 1 and gives (B, out, H, W) *logits*: no sigmoid, no softmax, and the same
+  shape in training and evaluation mode;
+- ``options`` come from ``recipe.json``: unknown ones are a :class:`~delineate.errors.RecipeError`
+  (``delineate.recipe.parse`` with a ``StrictModel`` of yours does that);
+- weights are initialised in the constructor, every trainable parameter gets a gradient;
+- no Python branch on H or W in evaluation mode, so that one ONNX graph serves every size.
+
+A new *part* (an encoder, a skip with attention gates) is a composition instead: see :class:`UNet`.
+"""
+
+from __future__ import annotations
+
+from delineate.errors import MissingExtra
+
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError:
+    raise MissingExtra("missing-extra", what="Training", extra="train") from None
+
+from delineate.models.catalogue import NetworkFactory, build, describe, networks
+from delineate.models.encoder import ConvEncoder, Encoder
+from delineate.models.unet import UNet, build_unet
+
+__all__ = ["ConvEncoder", "Encoder", "NetworkFactory", "UNet", "build", "build_unet", "describe", "networks"]

@@ -1,0 +1,139 @@
+"""torch → ONNX, and the proof that both answer alike."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from delineate.errors import MissingExtra, RunError
+from delineate.export.record import set_record, write_model
+from delineate.recipe import ModelRecord
+from delineate.version import __version__
+
+OPSET = 18
+TOLERANCE = 1e-3
+"""Largest difference allowed, relative to the largest logit of the trained network. Float32 sums in another order differ by about 1e-5."""
+
+
+def export_onnx(
+    module: nn.Module, record: ModelRecord, path: Path, *, in_channels: int, example_size: tuple[int, int] = (64, 64)
+) -> Path:
+    """Write ``module`` as one ONNX file: input ``image`` (N, C, H, W) float32, output ``logits`` (N, channels, H, W), N, H and W free.
+
+    The network is exported in evaluation mode, float32, on the CPU; ``module`` itself is left as it is. Weights are inside
+    the file, ``record`` is its metadata under ``delineate``. Before anything is written, ONNX Runtime must give the
+    network's own answers (within :data:`TOLERANCE`) at ``example_size`` with one image and at an odd size with three.
+
+    Raises :class:`RunError` ``export-failed`` / ``export-differs``, :class:`~delineate.errors.ResourceError` where ``path`` cannot be
+    written, :class:`~delineate.errors.MissingExtra` without onnx and onnxscript. Returns ``path``.
+    """
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ModuleNotFoundError:
+        raise MissingExtra("missing-extra", what="Writing a model file", extra="train") from None
+    network = copy.deepcopy(module).to("cpu", torch.float32, memory_format=torch.contiguous_format).eval()
+    model = _convert(network, in_channels, example_size)
+    _tidy(model)
+    set_record(model, record)
+    content: bytes = model.SerializeToString()
+    _verify(network, content, in_channels, (example_size, (example_size[0] // 2 + 5, example_size[1] + 3)))
+    write_model(Path(path), content)
+    return Path(path)
+
+
+def _convert(network: nn.Module, in_channels: int, size: tuple[int, int]) -> Any:
+    """The ``onnx.ModelProto`` of ``network``."""
+    # Two images of unequal sides: a dimension of 1, or two equal ones, would be taken for a constant.
+    rows, columns = (max(side, 32) for side in size)
+    example = torch.zeros(2, in_channels, rows, columns + 16 if rows == columns else columns)
+    dim = torch.export.Dim
+    shapes = {0: dim("n", min=1), 2: dim("h", min=1), 3: dim("w", min=1)}
+    try:
+        with _quiet(), torch.no_grad():
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=["image"],
+                output_names=["logits"],
+                dynamic_shapes=(shapes,),
+                external_data=False,
+                verbose=False,
+            )
+        if program is None:
+            raise RuntimeError("torch gave no program")
+        return program.model_proto
+    except Exception as error:  # noqa: BLE001 - torch's exporter raises what its many passes raise; the reason is passed on
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise RunError("export-failed", reason=f"{type(error).__name__}: {reason}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporter's own talk: what it prints, logs, and its deprecation warnings about itself."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(torch|onnxscript|onnx_ir|copyreg)(\..*)?")
+            warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|onnxscript|onnx_ir|copyreg)(\..*)?")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _tidy(model: Any) -> None:
+    """Name the producer, and drop what the exporter notes of the machine: its stack traces hold the paths of source files."""
+    model.producer_name = "delineate"
+    model.producer_version = __version__
+    model.doc_string = ""
+    del model.metadata_props[:]
+    graph = model.graph
+    graph.name = "network"
+    for part in (graph, *graph.node, *graph.initializer, *graph.value_info, *graph.input, *graph.output):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    for function in model.functions:
+        function.doc_string = ""
+        del function.metadata_props[:]
+        for node in function.node:
+            node.doc_string = ""
+            del node.metadata_props[:]
+
+
+def _verify(network: nn.Module, content: bytes, in_channels: int, sizes: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    """ONNX Runtime against torch on random images; :class:`RunError` where they differ or are not finite."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base
+        raise RunError("export-failed", reason=str(error).splitlines()[0]) from error
+    random = np.random.default_rng(0)
+    for batch, (rows, columns) in zip((1, 3), sizes, strict=True):
+        image = random.standard_normal((batch, in_channels, rows, columns), dtype=np.float32)
+        with torch.no_grad():
+            wanted = network(torch.from_numpy(image)).numpy()
+        got = session.run(["logits"], {"image": image})[0]
+        same_shape = got.shape == wanted.shape
+        difference = float(np.abs(got - wanted).max()) if same_shape else float("inf")
+        allowed = TOLERANCE * max(float(np.abs(wanted).max()), 1e-6)
+        if not difference <= allowed:  # also where either is NaN
+            raise RunError("export-differs", difference=f"{difference:.3g}", tolerance=f"{allowed:.3g}", rows=rows, columns=columns)

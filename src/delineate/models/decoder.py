@@ -1,0 +1,76 @@
+"""Decoders: features from fine to coarse → one map at full size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from delineate.models.blocks import ConvBlock, NormKind, convolution
+
+SkipFactory = Callable[[int, int], nn.Module]
+"""(channels of the skip, channels of the decoder's map) → module(skip, x) → the skip as it is joined, same shape."""
+
+
+class PlainSkip(nn.Module):
+    """The skip as it is. An attention gate takes its place by having the same signature."""
+
+    def forward(self, skip: Tensor, x: Tensor) -> Tensor:
+        return skip
+
+
+class Up(nn.Module):
+    """(B, inputs, h, w) → (B, outputs, 2h, 2w): ``transposed`` 2×2 convolution (R2–R4), or ``upsample``: nearest neighbour,
+    then a 3×3 convolution with normalisation and ReLU (R1), which leaves no checkerboard
+    (Odena et al. 2016, doi:10.23915/distill.00003).
+    """
+
+    def __init__(self, inputs: int, outputs: int, kind: Literal["transposed", "upsample"], norm: NormKind, frozen: bool) -> None:
+        super().__init__()
+        if kind == "transposed":
+            self.layers: nn.Module = nn.ConvTranspose2d(inputs, outputs, 2, stride=2)
+        else:
+            self.layers = nn.Sequential(
+                nn.Upsample(scale_factor=2, mode="nearest"), *convolution(inputs, outputs, norm, frozen), nn.ReLU(inplace=True)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return y
+
+
+class UNetDecoder(nn.Module):
+    """U-Net's expanding path: up, cut to the skip's size, join with the skip, a block of convolutions; per level.
+
+    ``channels`` are the encoder's, finest first; ``widths`` the decoder's own (default: the same, without the coarsest).
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        widths: Sequence[int] | None = None,
+        *,
+        up: Literal["transposed", "upsample"] = "upsample",
+        norm: NormKind = "batch",
+        residual: bool = False,
+        frozen: bool = False,
+        skip: SkipFactory | None = None,
+    ) -> None:
+        super().__init__()
+        widths = tuple(channels[:-1]) if widths is None else tuple(widths)
+        below = (*widths[1:], channels[-1])  # what comes up to each level
+        self.out_channels = widths[0] if widths else channels[0]
+        self.ups = nn.ModuleList(Up(b, w, up, norm, frozen) for b, w in zip(below, widths, strict=True))
+        self.skips = nn.ModuleList(PlainSkip() if skip is None else skip(c, w) for c, w in zip(channels[:-1], widths, strict=True))
+        self.blocks = nn.ModuleList(ConvBlock(c + w, w, norm, residual, frozen) for c, w in zip(channels[:-1], widths, strict=True))
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        x = features[-1]
+        for level in reversed(range(len(self.blocks))):
+            skip = features[level]
+            # Sizes were halved rounding up, so the doubled map is at most one row and column too large.
+            x = self.ups[level](x)[:, :, : skip.shape[2], : skip.shape[3]]
+            x = self.blocks[level](torch.cat([self.skips[level](skip, x), x], dim=1))
+        return x

@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""The command line: arguments, language, colours, progress. All work is done in workflows."""

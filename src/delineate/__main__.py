@@ -1,0 +1,5 @@
+"""``python -m delineate``."""
+
+from delineate.cli.main import entry
+
+entry()

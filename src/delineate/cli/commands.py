@@ -1,0 +1,222 @@
+"""One function per command: arguments → options → workflow → the last lines a person reads. Returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from delineate import workflows
+from delineate.cli.console import Screen, clock
+from delineate.errors import EXIT_OK, DataError, UsageError
+from delineate.i18n import translate
+from delineate.workflows.options import DataOptions, RunOptions, SplitOptions, parse_budget, parse_sample, parse_size
+
+DEFAULT_BUDGET = "15m"
+
+
+def _reading(arguments: argparse.Namespace) -> DataOptions:
+    return DataOptions(
+        layout=arguments.layout,
+        image_pattern=arguments.image_pattern,
+        mask_pattern=arguments.mask_pattern,
+        patient_pattern=arguments.patient_pattern,
+        table=arguments.table and Path(arguments.table),
+        classes=arguments.classes,
+    )
+
+
+def _splitting(arguments: argparse.Namespace) -> SplitOptions:
+    for name in ("test_share", "validation_share"):
+        if not 0 < getattr(arguments, name) < 0.9:
+            raise UsageError("bad-share", name="--" + name.replace("_", "-"), value=getattr(arguments, name))
+    if arguments.folds is not None and not 2 <= arguments.folds <= 50:
+        raise UsageError("bad-folds", value=arguments.folds)
+    return SplitOptions(
+        folds=arguments.folds,
+        split_file=arguments.split_file and Path(arguments.split_file),
+        sample=parse_sample(arguments.sample) if arguments.sample else None,
+        keep_published=not arguments.ignore_published_split,
+        validation=arguments.validation_share,
+        test=arguments.test_share,
+    )
+
+
+def check(arguments: argparse.Namespace, language: str) -> int:
+    with Screen(language) as screen:
+        result = workflows.check(
+            arguments.data,
+            out=arguments.out,
+            reading=_reading(arguments),
+            splitting=_splitting(arguments),
+            allow=tuple(arguments.allow),
+            language=language,
+            on_event=screen,
+        )
+    for finding in result.findings:
+        if finding.severity == "info":
+            continue
+        where = f" [{finding.path}]" if finding.path else ""
+        severity = translate(f"cli.severity.{finding.severity}", language)
+        print(f"{severity} {finding.code}{where}: {translate(f'finding.{finding.code}', language, **finding.params)}")
+    counts = {level: sum(finding.severity == level for finding in result.findings) for level in ("error", "warning")}
+    print(
+        translate(
+            "cli.done.check",
+            language,
+            cases=len(result.scan.cases),
+            persons=result.persons,
+            unit=translate(f"cli.unit.{result.scan.unit}", language),
+            layout=result.scan.layout,
+            errors=counts["error"],
+            warnings=counts["warning"],
+            page=result.page,
+        )
+    )
+    return DataError.exit_code if result.blocking else EXIT_OK
+
+
+def run_options(arguments: argparse.Namespace, language: str) -> RunOptions | None:
+    """The options of ``run`` and ``train``; ``None`` when a run is to be resumed as it was begun."""
+    if arguments.data is None:
+        if not arguments.resume:
+            raise UsageError("data-needed", command=arguments.command)
+        return None
+    if arguments.epochs is not None and arguments.epochs < 1:
+        raise UsageError("bad-epochs", value=arguments.epochs)
+    budget = None if arguments.epochs is not None and not arguments.budget else parse_budget(arguments.budget or DEFAULT_BUDGET)
+    from delineate.planning.overrides import parse_assignment
+
+    return RunOptions(
+        data=Path(arguments.data),
+        reading=_reading(arguments),
+        splitting=_splitting(arguments),
+        budget=budget,
+        epochs=arguments.epochs,
+        network=arguments.network,
+        augmentation=arguments.augmentation,
+        size=parse_size(arguments.size) if arguments.size else None,
+        settings=dict(parse_assignment(text) for text in arguments.settings),
+        recipe_file=arguments.recipe and Path(arguments.recipe),
+        allow=tuple(arguments.allow),
+        seed=arguments.seed,
+        device=arguments.device,
+        threads=arguments.threads,
+        keep_cache=arguments.keep_cache,
+        language=language,
+    )
+
+
+def run(arguments: argparse.Namespace, language: str) -> int:
+    options = run_options(arguments, language)
+    out = Path(arguments.out) if arguments.out else None
+    work = workflows.train if arguments.command == "train" else workflows.run
+    with Screen(language) as screen:
+        result = work(options=options, out=out, resume=arguments.resume, overwrite=arguments.overwrite, on_event=screen)
+    if arguments.command == "train":
+        print(translate("cli.done.train", language, time=clock(result.seconds), run=result.folder, model=result.model))
+    else:
+        _say_result(result, language)
+    return EXIT_OK
+
+
+def _say_result(result: Any, language: str) -> None:
+    test = result.summary["test"]
+    interval = test["dice"]["ci95"]
+    values = {
+        "time": clock(result.seconds),
+        "dice": _number(test["dice"]["mean"]),
+        "n": test["dice"]["n"],
+        "unit": translate(f"cli.unit.{test['unit']}", language),
+        "model": result.model,
+        "report": result.report,
+    }
+    if interval and interval[0] is not None:
+        print(translate("cli.done.run", language, low=_number(interval[0]), high=_number(interval[1]), **values))
+    else:
+        print(translate("cli.done.run-plain", language, **values))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def evaluate(arguments: argparse.Namespace, language: str) -> int:
+    with Screen(language) as screen:
+        result = workflows.evaluate(
+            arguments.run,
+            arguments.data,
+            out=arguments.out,
+            reading=_reading(arguments),
+            engine=arguments.engine,
+            threads=arguments.threads,
+            on_event=screen,
+        )
+    part = result.summary.get("test") or next(iter(result.summary.values()))
+    interval = part["dice"]["ci95"]
+    shown = ""
+    if interval and interval[0] is not None:
+        shown = translate("cli.done.interval", language, low=_number(interval[0]), high=_number(interval[1]))
+    unit = translate(f"cli.unit.{part['unit']}", language)
+    dice = _number(part["dice"]["mean"])
+    print(
+        translate("cli.done.evaluate", language, dice=dice, n=part["dice"]["n"], unit=unit, interval=shown, path=result.cases)
+    )
+    return EXIT_OK
+
+
+def predict(arguments: argparse.Namespace, language: str) -> int:
+    with Screen(language) as screen:
+        result = workflows.predict(
+            arguments.model,
+            arguments.inputs,
+            out=arguments.out,
+            format=arguments.format,
+            overlay=arguments.overlay,
+            probabilities=arguments.probabilities,
+            clean=not arguments.no_clean,
+            overwrite=arguments.overwrite,
+            engine=arguments.engine,
+            threads=arguments.threads,
+            on_event=screen,
+        )
+    failed = [row for row in result.rows if row.status == "failed"]
+    done = sum(row.status == "done" for row in result.rows)
+    total = done + len(failed)
+    print(
+        translate("cli.done.predict", language, done=done, total=total, time=clock(result.seconds), path=result.folder)
+    )
+    if failed:
+        print(translate("cli.done.predict-failed", language, failed=len(failed)))
+        for row in failed:
+            print(f"  {row.input}: {translate(f'error.{row.code}', language, **row.params)}")
+        return DataError.exit_code
+    return EXIT_OK
+
+
+def report(arguments: argparse.Namespace, language: str) -> int:
+    path = workflows.report(arguments.run, language=language, out=arguments.out)
+    print(translate("cli.done.report", language, path=path))
+    return EXIT_OK
+
+
+def demo(arguments: argparse.Namespace, language: str) -> int:
+    with Screen(language) as screen:
+        result = workflows.demo(
+            arguments.out, budget=parse_budget(arguments.budget), seed=arguments.seed, language=language, on_event=screen
+        )
+    _say_result(result, language)
+    print(translate("cli.done.demo", language))
+    return EXIT_OK
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
+    "check": check,
+    "run": run,
+    "train": run,
+    "evaluate": evaluate,
+    "predict": predict,
+    "report": report,
+    "demo": demo,
+}

@@ -1,0 +1,149 @@
+"""How large and how wide to work in the time there is: the one trade-off that decides Dice per minute.
+
+Small images lose detail, large ones leave time for fewer of them. Both losses are estimated and their sum is made small:
+
+* detail: half of ``1 - ceiling``, the ceiling being the Dice between the data's own masks and the same masks shrunk to the
+  working size and restored (measured in the fingerprint). Half, because a network's soft edges are restored more finely than a
+  shrunk mask's hard ones.
+* practice: ``0.06 * (20 000 / images)^0.8``: how much worse a network is that has seen few images.
+* capacity: ``0.008 * (16 / width)``: what a narrow network gives away.
+
+The constants are a fit by eye to runs on brain MRI and chest X-ray (128² against 192² against 256² in the same 15 minutes);
+they decide between neighbouring sizes and claim nothing about the score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from delineate.recipe import Stage
+
+#: Seconds of one training step: (width, (rows, columns), batch) → seconds.
+StepTimer = Callable[[int, tuple[int, int], int], float]
+
+PIXELS_PER_BATCH = 16 * 128 * 128
+GROW_UNTIL = 0.65
+GROW_FROM = 2 / 3
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What has to be done in the budget, in planes (2-D images or slices)."""
+
+    train_planes: int
+    validation_planes: int
+    evaluation_planes: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen working size and width, what they cost, and what was compared."""
+
+    size: tuple[int, int]
+    width: int
+    stages: tuple[Stage, ...]
+    seconds_per_step: float
+    steps: int
+    images: int
+    compared: tuple[Mapping[str, float | int], ...] = ()
+
+
+def round_to(value: float, multiple: int = 16) -> int:
+    return max(multiple, round(value / multiple) * multiple)
+
+
+def batch_for(size: tuple[int, int], images: float | None = None) -> int:
+    """Images per step: about the same number of pixels at every size, and smaller when there would be too few steps."""
+    batch = 4
+    while batch < 64 and 2 * batch * size[0] * size[1] <= PIXELS_PER_BATCH:
+        batch *= 2
+    if images is not None:
+        while batch > 4 and images / batch < 600:
+            batch //= 2
+    return batch
+
+
+def stages_for(size: tuple[int, int], *, grow: bool, images: float | None = None) -> tuple[Stage, ...]:
+    """Working sizes over time: the first 65 % of steps at two thirds of the final size, where that is still 96 pixels."""
+    final = Stage(until=1.0, size=size, batch=batch_for(size, images))
+    small = (round_to(size[0] * GROW_FROM), round_to(size[1] * GROW_FROM))
+    if not grow or max(small) < 96 or small == size:
+        return (final,)
+    return (Stage(until=GROW_UNTIL, size=small, batch=batch_for(small, images)), final)
+
+
+def mean_step_seconds(stages: Sequence[Stage], width: int, timer: StepTimer) -> float:
+    """Seconds per step averaged over the stages' shares."""
+    total, start = 0.0, 0.0
+    for stage in stages:
+        total += (stage.until - start) * timer(width, stage.size, stage.batch)
+        start = stage.until
+    return total
+
+
+def mean_batch(stages: Sequence[Stage]) -> float:
+    total, start = 0.0, 0.0
+    for stage in stages:
+        total += (stage.until - start) * stage.batch
+        start = stage.until
+    return total
+
+
+def interpolated_ceiling(ceilings: Mapping[int, float], side: int) -> float:
+    """The ceiling at ``side``, linear between measured sizes; 1 where nothing was measured or beyond the largest."""
+    known = sorted(ceilings)
+    if not known:
+        return 1.0
+    if side <= known[0]:
+        return max(0.0, 1.0 - (1.0 - ceilings[known[0]]) * known[0] / side)
+    for low, high in zip(known, known[1:], strict=False):
+        if low <= side <= high:
+            share = (side - low) / (high - low)
+            return ceilings[low] * (1 - share) + ceilings[high] * share
+    return 1.0 if side > known[-1] else ceilings[known[-1]]
+
+
+def expected_loss(ceiling: float, images: float, width: int) -> float:
+    """Estimate of what is lost to detail, practice and capacity (see the top of this file)."""
+    return 0.5 * (1.0 - ceiling) + 0.06 * (20_000 / max(images, 1.0)) ** 0.8 + 0.008 * (16 / width)
+
+
+def choose_size_and_width(
+    sizes: Sequence[tuple[int, int]],
+    widths: Sequence[int],
+    ceilings: Mapping[int, float],
+    seconds: float,
+    timer: StepTimer,
+    *,
+    grow: bool,
+    detail_counts: bool = True,
+) -> Choice:
+    """The size and width with the least expected loss in ``seconds`` of pure training steps.
+
+    ``detail_counts`` is off in patch training, where the crop's size does not change the detail.
+    """
+    best: tuple[float, Choice] | None = None
+    compared: list[Mapping[str, float | int]] = []
+    for width in widths:
+        for size in sizes:
+            stages = stages_for(size, grow=grow)
+            rate = mean_batch(stages) / mean_step_seconds(stages, width, timer)
+            stages = stages_for(size, grow=grow, images=rate * seconds)
+            per_step = mean_step_seconds(stages, width, timer)
+            steps = max(1, int(seconds / per_step))
+            images = int(steps * mean_batch(stages))
+            ceiling = interpolated_ceiling(ceilings, max(size)) if detail_counts else 1.0
+            loss = expected_loss(ceiling, images, width)
+            compared.append(
+                {"side": max(size), "width": width, "images": images, "ceiling": round(ceiling, 4), "loss": round(loss, 4)}
+            )
+            choice = Choice(size, width, stages, per_step, steps, images)
+            if best is None or loss < best[0]:
+                best = (loss, choice)
+    if best is None:
+        raise ValueError("'sizes' and 'widths' must not be empty")
+    choice = best[1]
+    return Choice(
+        choice.size, choice.width, choice.stages, choice.seconds_per_step, choice.steps, choice.images, tuple(compared)
+    )

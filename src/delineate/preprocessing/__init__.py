@@ -1,1 +1,26 @@
-"""See docs/architecture.md."""
+"""From an image as read to the planes a network sees, and back: the one preprocessing for training and prediction.
+
+Order, the same on both paths: colour → canonical orientation → slices → content crop → NaN to low, clip, normalise → resize →
+letterbox. Values are clipped and normalised *before* they are resized, so that one hot pixel or a NaN cannot bleed into its
+neighbours. What comes back through :func:`restore` are probabilities, never logits (see :mod:`.restore`).
+"""
+
+from delineate.preprocessing.labels import prepare_labels
+from delineate.preprocessing.prepare import Preparation, Prepared, prepare
+from delineate.preprocessing.restore import assemble, restore, restore_slices
+from delineate.preprocessing.statistics import Statistics, measure
+from delineate.preprocessing.trail import Trail, plan_trail
+
+__all__ = [
+    "Preparation",
+    "Prepared",
+    "Statistics",
+    "Trail",
+    "assemble",
+    "measure",
+    "plan_trail",
+    "prepare",
+    "prepare_labels",
+    "restore",
+    "restore_slices",
+]

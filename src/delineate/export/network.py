@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -22,27 +21,27 @@ from delineate.version import __version__
 
 OPSET = 18
 TOLERANCE = 1e-3
-"""Largest difference allowed, relative to the largest logit of the trained network. Float32 sums in another order differ by about 1e-5."""
+"""Largest difference allowed, relative to the network's largest logit. Float32 sums in another order differ by about 1e-5."""
 
 
 def export_onnx(
     module: nn.Module, record: ModelRecord, path: Path, *, in_channels: int, example_size: tuple[int, int] = (64, 64)
 ) -> Path:
-    """Write ``module`` as one ONNX file: input ``image`` (N, C, H, W) float32, output ``logits`` (N, channels, H, W), N, H and W free.
+    """Write ``module`` as one ONNX file: ``image`` (N, C, H, W) float32 → ``logits`` (N, channels, H, W), with N, H and W free.
 
     The network is exported in evaluation mode, float32, on the CPU; ``module`` itself is left as it is. Weights are inside
     the file, ``record`` is its metadata under ``delineate``. Before anything is written, ONNX Runtime must give the
     network's own answers (within :data:`TOLERANCE`) at ``example_size`` with one image and at an odd size with three.
 
-    Raises :class:`RunError` ``export-failed`` / ``export-differs``, :class:`~delineate.errors.ResourceError` where ``path`` cannot be
-    written, :class:`~delineate.errors.MissingExtra` without onnx and onnxscript. Returns ``path``.
+    Raises :class:`RunError` ``export-failed`` / ``export-differs``, :class:`~delineate.errors.ResourceError` where ``path``
+    cannot be written, :class:`~delineate.errors.MissingExtra` without onnx and onnxscript. Returns ``path``.
     """
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ModuleNotFoundError:
         raise MissingExtra("missing-extra", what="Writing a model file", extra="train") from None
-    network = copy.deepcopy(module).to("cpu", torch.float32, memory_format=torch.contiguous_format).eval()
+    network = copy.deepcopy(module).to("cpu", torch.float32).to(memory_format=torch.contiguous_format).eval()
     model = _convert(network, in_channels, example_size)
     _tidy(model)
     set_record(model, record)
@@ -75,26 +74,33 @@ def _convert(network: nn.Module, in_channels: int, size: tuple[int, int]) -> Any
         if program is None:
             raise RuntimeError("torch gave no program")
         return program.model_proto
-    except Exception as error:  # noqa: BLE001 - torch's exporter raises what its many passes raise; the reason is passed on
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RunError("export-failed", reason=f"{type(error).__name__}: {reason}") from error
+    except Exception as error:  # torch's exporter raises what its many passes raise; the reason is passed on
+        raise RunError("export-failed", reason=_first_line(error)) from error
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter's own talk: what it prints, logs, and its deprecation warnings about itself."""
+    """Silence the exporter's talk about itself: its log lines below errors, and deprecations inside its own modules.
+
+    torch 2.15 has none; other versions do. Warnings of ours still come through.
+    """
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(torch|onnxscript|onnx_ir|copyreg)(\..*)?")
-            warnings.filterwarnings("ignore", category=FutureWarning, module=r"(torch|onnxscript|onnx_ir|copyreg)(\..*)?")
+        with warnings.catch_warnings():
+            for category in (DeprecationWarning, FutureWarning):
+                warnings.filterwarnings("ignore", category=category, module=r"(torch|onnxscript|onnx_ir|copyreg)(\..*)?")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _first_line(error: Exception) -> str:
+    """The exception's kind and first line: these libraries' messages run over pages."""
+    return ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])
 
 
 def _tidy(model: Any) -> None:
@@ -124,14 +130,17 @@ def _verify(network: nn.Module, content: bytes, in_channels: int, sizes: tuple[t
     options.log_severity_level = 3
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - ONNX Runtime's exceptions share no base
-        raise RunError("export-failed", reason=str(error).splitlines()[0]) from error
+    except Exception as error:  # ONNX Runtime's exceptions share no base
+        raise RunError("export-failed", reason=_first_line(error)) from error
     random = np.random.default_rng(0)
     for batch, (rows, columns) in zip((1, 3), sizes, strict=True):
         image = random.standard_normal((batch, in_channels, rows, columns), dtype=np.float32)
-        with torch.no_grad():
-            wanted = network(torch.from_numpy(image)).numpy()
-        got = session.run(["logits"], {"image": image})[0]
+        try:
+            with torch.no_grad():
+                wanted = network(torch.from_numpy(image)).numpy()
+            got = session.run(["logits"], {"image": image})[0]
+        except Exception as error:  # a network that takes some sizes only; torch and ONNX Runtime share no exception
+            raise RunError("export-failed", reason=f"at {rows}×{columns} pixels: {_first_line(error)}") from error
         same_shape = got.shape == wanted.shape
         difference = float(np.abs(got - wanted).max()) if same_shape else float("inf")
         allowed = TOLERANCE * max(float(np.abs(wanted).max()), 1e-6)

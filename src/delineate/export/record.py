@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -65,7 +66,7 @@ def _parse(content: bytes, path: Path) -> Any:
         import onnx
     except ModuleNotFoundError:
         raise MissingExtra("missing-extra", what="Changing a model file", extra="train") from None
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         model = onnx.load_model_from_string(content)
@@ -87,5 +88,6 @@ def write_model(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where the folder itself is the trouble
+            temporary.unlink(missing_ok=True)
         raise ResourceError("cannot-write", path=path, reason=error.strerror or str(error)) from None

@@ -10,7 +10,7 @@ change here, by an entry point in the group ``delineate.networks``::
     # my_package/net.py
     def build_my_net(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> torch.nn.Module: ...
 
-What such a network must keep (``tests/models/contract.py`` checks it; run it on yours):
+What such a network must keep (``tests/models/test_contract.py`` holds ours to it):
 
 - ``forward`` takes (B, C, H, W) with any B, H, W ≥ 1 and gives (B, out, H, W) *logits*: no sigmoid, no softmax, and the same
   shape in training and evaluation mode;

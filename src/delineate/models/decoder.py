@@ -60,7 +60,7 @@ class UNetDecoder(nn.Module):
     ) -> None:
         super().__init__()
         widths = tuple(channels[:-1]) if widths is None else tuple(widths)
-        below = (*widths[1:], channels[-1])  # what comes up to each level
+        below = (*widths, channels[-1])[1:]  # channels of what comes up to each level; none where there is one level only
         self.out_channels = widths[0] if widths else channels[0]
         self.ups = nn.ModuleList(Up(b, w, up, norm, frozen) for b, w in zip(below, widths, strict=True))
         self.skips = nn.ModuleList(PlainSkip() if skip is None else skip(c, w) for c, w in zip(channels[:-1], widths, strict=True))

@@ -1,0 +1,171 @@
+"""What every network keeps, with every loss and every kind of labels (rule 1: networks return logits, always)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from delineate.domain import IGNORE, LabelSet
+from delineate.losses import losses, make_loss
+from delineate.models import build, networks
+from delineate.recipe import NetworkRecipe
+
+TINY = {"widths": (4, 8, 8)}
+NETWORKS: dict[str, NetworkRecipe] = {name: NetworkRecipe(name=name, options=TINY) for name in networks.names()} | {
+    "instance": NetworkRecipe(options={**TINY, "norm": "instance"}),
+    "group": NetworkRecipe(options={**TINY, "norm": "group", "decoder": "transposed"}),
+    "without norm": NetworkRecipe(options={**TINY, "norm": "none"}),
+    "residual": NetworkRecipe(options={**TINY, "residual": True, "dropout": 0.2}),
+    "frozen": NetworkRecipe(options={**TINY, "freeze_norm": True, "decoder": "transposed"}),
+    "one level": NetworkRecipe(options={"widths": (6,)}),
+}
+LABELS = {
+    "binary": LabelSet(),
+    "two maps": LabelSet(kind="exclusive", names=("lung",)),
+    "exclusive": LabelSet(kind="exclusive", names=("left", "right")),
+    "regions": LabelSet(kind="regions", names=("whole", "core")),
+}
+PAIRS = [
+    (loss, kind)
+    for loss in losses.names()
+    for kind in LABELS
+    if not (kind == "exclusive" and loss in ("bce", "bce_dice", "calc"))  # refused, see tests/losses
+]
+
+
+@pytest.fixture(autouse=True)
+def one_thread_and_seed() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def scene(labels: LabelSet, size: tuple[int, int], batch: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images with a bright and a very bright box in noise, and their labels."""
+    rng = np.random.default_rng(3)
+    truth = np.zeros((batch, *size), dtype=np.int64)
+    for i in range(batch):
+        row, column = 2 + i, 3 + i
+        truth[i, row : row + size[0] // 2, column : column + size[1] // 3] = 1
+        truth[i, row + 2 : row + size[0] // 3, column + 2 : column + size[1] // 4] = 2
+    image = torch.from_numpy((truth + 0.1 * rng.standard_normal(truth.shape)).astype(np.float32)).unsqueeze(1)
+    if labels.kind == "regions":
+        return image, torch.from_numpy(np.stack([truth > 0, truth > 1], axis=1).astype(np.uint8))
+    return image, torch.from_numpy(np.minimum(truth, labels.classes).astype(np.uint8))
+
+
+def scene_dice(logits: torch.Tensor, target: torch.Tensor, labels: LabelSet) -> float:
+    """Mean Dice over the classes, by the label set's own decision, as prediction does it."""
+    scores = []
+    decided = np.stack([labels.decide(labels.probabilities(one)) for one in logits.detach().float().numpy()])
+    for label in range(1, labels.classes + 1):
+        found = np.stack([labels.one_class(one, label) for one in decided])
+        true = np.stack([labels.one_class(one, label) for one in target.numpy()])
+        scores.append(2 * (found & true).sum() / (found.sum() + true.sum()))
+    return float(np.mean(scores))
+
+
+def fit(network: nn.Module, expression: str, labels: LabelSet, steps: int = 150) -> float:
+    image, target = scene(labels, (18, 22))
+    loss = make_loss(expression, labels)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-2)
+    network.train()
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(network(image), target).backward()
+        optimiser.step()
+        if step % 15 == 14:
+            with torch.no_grad():
+                score = scene_dice(network.eval()(image), target, labels)
+            network.train()
+            if score > 0.95:
+                return score
+    return score
+
+
+@pytest.mark.parametrize("size", [(37, 53), (16, 16), (1, 1), (3, 40)], ids=str)
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_any_size_gives_logits_of_that_size(name: str, batch: int, size: tuple[int, int]) -> None:
+    network = build(NETWORKS[name], 3, 2)
+    image = torch.randn(batch, 3, *size)
+    trained = network.train()(image)
+    with torch.no_grad():
+        evaluated = network.eval()(image)
+    assert trained.shape == evaluated.shape == (batch, 2, *size)
+    assert torch.isfinite(trained).all()
+    assert torch.isfinite(evaluated).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_are_logits(name: str) -> None:
+    """The last operation is linear: doubling the head doubles the output, which no sigmoid or softmax survives."""
+    network = build(NETWORKS[name], 1, 2).eval()
+    image = torch.randn(2, 1, 37, 53)
+    with torch.no_grad():
+        before = network(image)
+        for parameter in network.head.parameters():
+            parameter *= 100
+        after = network(image)
+    torch.testing.assert_close(after, before * 100, rtol=1e-4, atol=1e-3)
+    assert after.min() < 0
+    assert after.max() > 1
+
+
+@pytest.mark.parametrize(("expression", "kind"), PAIRS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_with_every_loss_and_label_kind(name: str, expression: str, kind: str) -> None:
+    labels = LABELS[kind]
+    network = build(NETWORKS[name], 1, labels.channels)
+    image, target = scene(labels, (37, 53), batch=2)
+    target[:, ..., :2] = IGNORE
+    loss = make_loss(expression, labels)(network(image), target)
+    assert loss.shape == ()
+    assert loss.dtype == torch.float32
+    assert torch.isfinite(loss)
+    loss.backward()
+    for key, parameter in network.named_parameters():
+        assert parameter.grad is not None, key
+        assert torch.isfinite(parameter.grad).all(), key
+        assert parameter.grad.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize(("expression", "kind"), PAIRS)
+def test_every_loss_learns_four_images(expression: str, kind: str) -> None:
+    labels = LABELS[kind]
+    assert fit(build(NETWORKS["unet"], 1, labels.channels), expression, labels) > 0.95
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_learns_four_images(name: str) -> None:
+    labels = LABELS["exclusive"]
+    assert fit(build(NETWORKS[name], 1, labels.channels), "dice+ce", labels, steps=300) > 0.95
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_bf16_autocast_and_channels_last(name: str) -> None:
+    network = build(NETWORKS[name], 1, 1).to(memory_format=torch.channels_last)
+    image, target = scene(LABELS["binary"], (37, 53))
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = network(image.to(memory_format=torch.channels_last))
+        loss = make_loss("dice+ce", LABELS["binary"])(logits, target)
+    assert logits.dtype == torch.bfloat16
+    assert loss.dtype == torch.float32
+    loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
+    with torch.no_grad():
+        exact = network.eval()(image)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = network(image)
+    assert (rounded.float() - exact).abs().mean() < 0.03 * exact.abs().mean()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_training_stays_channels_last(name: str) -> None:
+    """A layer that falls back to plain memory order would cost copies all the way."""
+    network = build(NETWORKS[name], 3, 8).to(memory_format=torch.channels_last)
+    image: Any = torch.randn(2, 3, 32, 32).to(memory_format=torch.channels_last)
+    assert network(image).is_contiguous(memory_format=torch.channels_last)

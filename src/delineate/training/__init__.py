@@ -1,1 +1,56 @@
-"""See docs/architecture.md."""
+"""From cases to a trained network: cached planes, sampling, augmentation, the loop, checkpoints, measured speed.
+
+Read :mod:`~delineate.training.loop` first: it is the whole training from top to bottom. torch is imported when something that
+needs it is first used, so that ``import delineate.training`` costs nothing and the cache works without torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from delineate.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from delineate.training.cache import build_cache
+    from delineate.training.checkpoints import load_best
+    from delineate.training.loop import TrainingResult, train
+    from delineate.training.measure import MachineProfile, machine_profile, time_inference, time_step
+    from delineate.training.planes import Plane, PlaneCache
+
+_HOME = {
+    "build_cache": "cache",
+    "Plane": "planes",
+    "PlaneCache": "planes",
+    "train": "loop",
+    "TrainingResult": "loop",
+    "load_best": "checkpoints",
+    "MachineProfile": "measure",
+    "machine_profile": "measure",
+    "time_step": "measure",
+    "time_inference": "measure",
+}
+
+__all__ = [
+    "MachineProfile",
+    "Plane",
+    "PlaneCache",
+    "TrainingResult",
+    "build_cache",
+    "load_best",
+    "machine_profile",
+    "time_inference",
+    "time_step",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name in ("torch", "safetensors"):
+            raise MissingExtra("missing-extra", what="Training", extra="train") from None
+        raise

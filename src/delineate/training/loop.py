@@ -1,0 +1,442 @@
+"""The training loop, top to bottom.
+
+    while steps are left:
+        images (B, C, H, W), labels (B, H, W)  ← batch k of (seed, k), made one step ahead by a thread
+        logits (B, out, H, W)                  ← network, in bf16 where the machine is faster in it
+        loss → gradients → clip → update → averaged weights
+        at the end of an epoch: scores of the averaged weights on validation planes → history.csv, best.safetensors, last.pt
+
+Whatever happens is written down before it is told: after ``kill -9`` at any moment, training again with ``resume=True`` ends with
+the weights an uninterrupted run ends with (on a CPU, with the recorded number of threads, without a deadline).
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from delineate.errors import ResourceError, RunError, TrainingDiverged
+from delineate.events import EpochFinished, EventSink, Note, Progress, StageFinished, StageStarted, discard
+from delineate.recipe import Recipe, Stage
+from delineate.training import checkpoints, history, schedule
+from delineate.training.batches import BatchMaker, Prefetcher
+from delineate.training.cache import disk_error
+from delineate.training.planes import PlaneCache
+from delineate.training.schedule import Timeline
+from delineate.training.step import Learner
+from delineate.training.validation import Scores, Validator
+
+_SAVE_EVERY = 60.0  # seconds
+_TELL_EVERY = 0.2
+_BAD_IN_A_ROW = 5  # steps without a finite loss; fp16 has some by design while its scale settles
+_BAD_IN_A_ROW_FP16 = 20
+_OVERRUN, _OVERRUN_WITHIN_EPOCH = 0.03, 0.10
+_MEASURED_STEPS = 30  # before the time per step is trusted within an epoch
+
+Stopped = Literal["finished", "early", "deadline", "interrupted"]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training came to. ``best_score`` is the mean validation Dice (minus the loss where validation has no foreground);
+    ``stopped`` is ``deadline`` only if time ran out before the schedule, shortened or not, had ended.
+    """
+
+    best_step: int
+    best_score: float
+    steps: int
+    seconds: float
+    seconds_per_step: float
+    stopped: Stopped
+
+
+@dataclass
+class _State:
+    """Everything that changes beside the weights; plain values, saved in last.pt."""
+
+    timeline: Timeline
+    step: int = 0
+    seconds: float = 0.0
+    history: list[history.Row] = field(default_factory=list)
+    best_step: int = 0
+    best_score: float = -math.inf
+    loss_sum: float = 0.0  # of the running epoch
+    loss_count: int = 0
+    images: int = 0
+    busy: float = 0.0  # seconds of training steps in the running epoch, and of them waiting for data
+    waited: float = 0.0
+    bad_steps: int = 0
+    bad_in_a_row: int = 0
+    rescued: bool = False  # went back to a checkpoint with half the learning rate
+    cut: bool = False  # time ran out before the schedule's end
+
+    def plain(self) -> dict[str, Any]:
+        return {**vars(self), "timeline": [list(knot) for knot in self.timeline.knots]}
+
+    @classmethod
+    def parse(cls, data: dict[str, Any]) -> _State:
+        return cls(**{**data, "timeline": Timeline(tuple((int(s), float(p)) for s, p in data["timeline"]))})
+
+
+def train(
+    recipe: Recipe,
+    train_cache: PlaneCache,
+    validation_cache: PlaneCache | None,
+    run_folder: Path,
+    *,
+    resume: bool = False,
+    deadline: float | None = None,
+    on_event: EventSink = discard,
+    stop: threading.Event | None = None,
+) -> TrainingResult:
+    """Train ``recipe.network`` and leave ``checkpoints/best.safetensors``, ``checkpoints/last.pt``, ``history.csv`` and
+    ``tensorboard/`` in ``run_folder``.
+
+    Parameters
+    ----------
+    validation_cache
+        ``None`` (or empty): nothing is chosen, the last averaged weights are the best ones.
+    resume
+        Go on from ``last.pt``; begins anew where there is none.
+    deadline
+        On the clock of :func:`time.monotonic`. The schedule is shortened, never lengthened, when it would end more than 3 %
+        late, so that the learning rate still falls to its end in time.
+    stop
+        Set it to stop after the running step; everything is saved and the result says ``interrupted``.
+
+    Raises
+    ------
+    RunError
+        ``run-in-use``, ``training-exists`` (something is there and ``resume`` is not set), ``recipe-changed``,
+        ``checkpoint-damaged``.
+    ResourceError
+        ``disk-full``, ``cannot-write``, ``out-of-memory``; the last checkpoint stays good.
+    TrainingDiverged
+        ``diverged``: the loss stayed infinite or NaN, also with half the learning rate.
+    KeyboardInterrupt
+        Ctrl-C, after a checkpoint was written.
+    """
+    with checkpoints.run_lock(run_folder), _memory_errors(recipe):
+        return _Run(recipe, train_cache, validation_cache, run_folder, deadline, on_event, stop or threading.Event()).go(resume)
+
+
+class _Run:
+    def __init__(
+        self,
+        recipe: Recipe,
+        train_cache: PlaneCache,
+        validation_cache: PlaneCache | None,
+        folder: Path,
+        deadline: float | None,
+        on_event: EventSink,
+        stop: threading.Event,
+    ) -> None:
+        training = recipe.training
+        if training.threads is not None:
+            torch.set_num_threads(training.threads)
+        if torch.device(training.device).type == "cuda":
+            torch.backends.cudnn.benchmark = True
+        self.recipe, self.training, self.folder = recipe, training, folder
+        self.deadline, self.on_event, self.stop = deadline, on_event, stop
+        self.digest = checkpoints.recipe_digest(recipe)
+        self.data_key = f"{train_cache.key}/{len(train_cache)}"
+        self.learner = Learner(recipe)
+        self.maker = BatchMaker(train_cache, recipe)
+        self.validator = Validator(validation_cache, recipe) if validation_cache is not None and len(validation_cache) else None
+        self.state = _State(Timeline.straight(training.steps))
+        self.started_at = self.saved_at = self.told_at = time.monotonic()
+        self.measured: list[float] = []  # seconds of the latest steps
+        self.epoch_overhead = 0.0  # seconds of scoring, saving, pictures
+        self.interrupt = _Interrupt()
+
+    def go(self, resume: bool) -> TrainingResult:
+        self._begin(resume)
+        self.on_event(StageStarted("train", self.state.timeline.total))
+        with ExitStack() as stack:
+            stack.enter_context(self.interrupt.listening())
+            batches = stack.enter_context(Prefetcher(self.maker.make, self._stage))
+            self.board = history.Board(self.folder, self.state.step, self.on_event)
+            stack.callback(self.board.close)
+
+            stopped: Stopped | None = None
+            while stopped is None:
+                if self._epoch_is_due():
+                    stopped = self._finish_epoch()
+                elif self.state.step >= self.state.timeline.total:
+                    stopped = "deadline" if self.state.cut else "finished"
+                elif self._asked_to_stop():
+                    stopped = "interrupted"
+                else:
+                    self._train_step(batches)
+                    self._after_step()
+
+        if stopped == "interrupted":
+            self._save()
+            if self.interrupt.asked:
+                raise KeyboardInterrupt
+        state = self.state
+        self.on_event(StageFinished("train", state.seconds))
+        per_step = float(np.median(self.measured)) if self.measured else math.nan
+        return TrainingResult(state.best_step, state.best_score, state.step, state.seconds, per_step, stopped)
+
+    def _begin(self, resume: bool) -> None:
+        saved = checkpoints.load_last(self.folder, self.digest) if resume else None
+        if not resume and (self.folder / checkpoints.LAST).exists():
+            raise RunError("training-exists", path=self.folder)
+        if saved is not None:
+            if saved["data"] != self.data_key:
+                self.on_event(Note("data-changed", level="warning"))
+            if saved["threads"] != torch.get_num_threads() and self.learner.device.type == "cpu":
+                self.on_event(Note("threads-changed", {"before": saved["threads"], "now": torch.get_num_threads()}))
+            self.learner.restore(saved["learner"])
+            self.state = _State.parse(saved["state"])
+            self._write_history()  # it may have been cut off between last.pt and history.csv
+            self.on_event(Note("resumed", {"step": self.state.step, "total": self.state.timeline.total}))
+        if self.validator is not None and not self.validator.selection.whole:
+            chosen = self.validator.selection
+            params = {
+                "groups": chosen.groups,
+                "all": chosen.all_groups,
+                "planes": len(chosen.indices),
+                "all_planes": chosen.all_planes,
+            }
+            self.on_event(Note("validation-subset", params))
+
+    # --- one step ---------------------------------------------------------------------------------------------------------------
+
+    def _train_step(self, batches: Prefetcher) -> None:
+        state = self.state
+        started = time.monotonic()
+        stage = schedule.stage_at(self.training, state.timeline.progress(state.step))
+        images, labels = batches.get(state.step, stage)
+        arrived = time.monotonic()
+        lr = schedule.learning_rate(self.training, state.timeline.progress(state.step), state.history)
+        loss = self.learner.step(images, labels, state.step, lr)
+        ended = time.monotonic()
+
+        state.step += 1
+        state.seconds += ended - started
+        state.busy += ended - started
+        state.waited += arrived - started
+        self.measured = [*self.measured[-200:], ended - started]
+        if loss is None:
+            self._bad_step()
+            return
+        state.bad_in_a_row = 0
+        state.loss_sum += loss
+        state.loss_count += 1
+        state.images += len(images)
+
+    def _bad_step(self) -> None:
+        """The loss or a gradient was not finite and the step was skipped. Often it passes; else go back once, more slowly."""
+        state = self.state
+        state.bad_steps += 1
+        state.bad_in_a_row += 1
+        if state.bad_in_a_row < (_BAD_IN_A_ROW_FP16 if self.training.precision == "fp16" else _BAD_IN_A_ROW):
+            return
+        if state.rescued:
+            raise TrainingDiverged("diverged", step=state.step, lr=self.training.lr)
+        self.on_event(Note("diverging", {"step": state.step}, "warning"))
+        saved = checkpoints.load_last(self.folder, self.digest)
+        if saved is None:
+            self.learner = Learner(self.recipe)
+            self.state = _State(Timeline.straight(self.training.steps), seconds=state.seconds)
+        else:
+            self.learner.restore(saved["learner"])
+            self.state = _State.parse(saved["state"])
+        self.state.bad_steps, self.state.bad_in_a_row, self.state.rescued = state.bad_steps, 0, True
+        self.learner.lr_scale *= 0.5
+
+    def _after_step(self) -> None:
+        now = time.monotonic()
+        state = self.state
+        if now - self.told_at >= _TELL_EVERY:
+            self.told_at = now
+            per_step = float(np.mean(self.measured[-50:]))
+            stage = schedule.stage_at(self.training, state.timeline.progress(state.step))
+            values = {
+                "loss": state.loss_sum / max(state.loss_count, 1),
+                "images_per_second": stage.batch / per_step,
+                "seconds_left": self._seconds_needed(),
+                "best": max(state.best_score, 0.0),
+            }
+            self.on_event(Progress("train", state.step, state.timeline.total, values))
+        if now - self.saved_at >= _SAVE_EVERY:
+            self._save()
+        if len(self.measured) >= _MEASURED_STEPS and state.step % _MEASURED_STEPS == 0:
+            self._keep_deadline(_OVERRUN_WITHIN_EPOCH)
+
+    # --- epochs -----------------------------------------------------------------------------------------------------------------
+
+    def _epoch_is_due(self) -> bool:
+        state = self.state
+        done = state.history[-1]["step"] if state.history else 0
+        return state.step != done and schedule.ends_epoch(state.step, state.timeline, self.training.epoch_steps)
+
+    def _finish_epoch(self) -> Stopped | None:
+        """Score, write down, tell; a reason to stop or ``None``."""
+        state = self.state
+        started = time.monotonic()
+        scores = None
+        if self.validator is not None:
+            scores = self.validator.score(self.learner, self._asked_to_stop)
+            if scores is None:
+                return "interrupted"  # the epoch is due again after a resume
+        state.seconds += time.monotonic() - started
+
+        row = self._row(scores)
+        state.history.append(row)
+        score = self._selection_score(scores)
+        best = score > state.best_score
+        if best:
+            state.best_score, state.best_step = score, state.step
+            checkpoints.save_best(self.folder, self.learner.averaged, state.step, score)
+        state.loss_sum, state.loss_count, state.images, state.busy, state.waited = 0.0, 0, 0, 0.0, 0.0
+        self._keep_deadline(_OVERRUN)
+        self._save()
+        self._write_history()
+        self._show(row)
+        self.epoch_overhead = time.monotonic() - started
+        metrics = {key: value for key, value in row.items() if value is not None}
+        self.on_event(EpochFinished(len(state.history), state.step, metrics, best))
+        if state.step >= state.timeline.total:
+            return "deadline" if state.cut else "finished"
+        waited = sum(1 for past in state.history if (past["step"] or 0) > state.best_step)
+        if self.training.patience is not None and waited >= self.training.patience and self.validator is not None:
+            return "early"
+        return None
+
+    def _row(self, scores: Scores | None) -> history.Row:
+        state = self.state
+        nan = math.nan
+        values = {
+            "step": state.step,
+            "epoch": len(state.history) + 1,
+            "seconds": round(state.seconds, 2),
+            "lr": schedule.learning_rate(self.training, state.timeline.progress(state.step - 1), state.history)
+            * self.learner.lr_scale,
+            "loss": state.loss_sum / state.loss_count if state.loss_count else nan,
+            "images_per_second": state.images / state.busy if state.busy else nan,
+            "data_share": state.waited / state.busy if state.busy else nan,
+        }
+        if scores is not None:
+            values |= {"val_loss": scores.loss, "val_dice": scores.dice, "val_iou": scores.iou}
+            values |= {"val_precision": scores.precision, "val_recall": scores.recall}
+            values |= {f"dice_{name}": dice for name, dice in zip(self.recipe.labels.names, scores.classes, strict=True)}
+        return {key: history.finite(float(value)) for key, value in values.items()}
+
+    def _selection_score(self, scores: Scores | None) -> float:
+        """Higher is better: mean Dice; minus the loss without foreground; the step number without validation."""
+        if scores is None or self.validator is None:
+            return float(self.state.step)
+        score = scores.dice if self.validator.has_foreground else -scores.loss
+        return score if math.isfinite(score) else -math.inf
+
+    def _show(self, row: history.Row) -> None:
+        try:
+            self.board.scalars(row)
+            if self.validator is not None:
+                self.board.pictures(self.validator.examples(self.learner), self.state.step)
+        except OSError as error:
+            raise disk_error(error, self.folder / "tensorboard") from None
+
+    def _write_history(self) -> None:
+        history.write_history(self.folder / "history.csv", self.state.history, self.recipe.labels)
+
+    # --- time -------------------------------------------------------------------------------------------------------------------
+
+    def _seconds_needed(self) -> float:
+        state = self.state
+        if not self.measured:
+            return 0.0
+        steps = state.timeline.total - state.step
+        epochs = math.ceil(steps / self.training.epoch_steps)
+        return steps * float(np.mean(self.measured[-100:])) + epochs * self.epoch_overhead
+
+    def _keep_deadline(self, tolerance: float) -> None:
+        """Shorten the schedule where it would end later than ``tolerance`` × the time allowed in all."""
+        state = self.state
+        if self.deadline is None or state.step >= state.timeline.total:
+            return
+        left = self.deadline - time.monotonic()
+        allowance = tolerance * max(self.deadline - self.started_at, 0.0)
+        total = schedule.fitting_total(state.step, state.timeline.total, self._seconds_needed(), left, allowance)
+        if total is not None:
+            self.on_event(Note("schedule-shortened", {"before": state.timeline.total, "after": total}))
+            state.timeline = state.timeline.shortened(state.step, total)
+            state.cut = total == state.step
+
+    # --- keeping ----------------------------------------------------------------------------------------------------------------
+
+    def _stage(self, step: int) -> Stage | None:
+        if step >= self.state.timeline.total:
+            return None
+        return schedule.stage_at(self.training, self.state.timeline.progress(step))
+
+    def _save(self) -> None:
+        self.saved_at = time.monotonic()
+        checkpoints.save_last(
+            self.folder,
+            {
+                "digest": self.digest,
+                "data": self.data_key,
+                "threads": torch.get_num_threads(),
+                "learner": self.learner.state(),
+                "state": self.state.plain(),
+            },
+        )
+
+    def _asked_to_stop(self) -> bool:
+        return self.stop.is_set() or self.interrupt.asked
+
+
+class _Interrupt:
+    """Ctrl-C as a wish that is granted between two steps, when weights and counters agree. A second Ctrl-C acts at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals reach the main thread only; its shell uses ``stop``
+            return
+        before = signal.getsignal(signal.SIGINT)
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if self.asked:
+                raise KeyboardInterrupt
+            self.asked = True
+
+        signal.signal(signal.SIGINT, handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _memory_errors(recipe: Recipe) -> Iterator[None]:
+    """torch says "out of memory" in several ways; a person needs one, with what would help."""
+    stage = max(recipe.training.stages, key=lambda s: s.batch * s.size[0] * s.size[1])
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error).lower()
+        if not isinstance(error, MemoryError) and not any(
+            sign in text for sign in ("out of memory", "can't allocate memory", "cannot allocate memory")
+        ):
+            raise
+        size = f"{stage.size[0]}×{stage.size[1]}"
+        raise ResourceError("out-of-memory", batch=stage.batch, size=size) from None

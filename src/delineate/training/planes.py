@@ -1,0 +1,147 @@
+"""Prepared planes on disk: what training reads, one plane or part of a plane at a time.
+
+A cache is a folder of three files: ``planes.f16`` (every plane's channels, float16, one after the other), ``labels.u8`` and
+``index.json``. Planes may differ in size. They are read with plain positioned reads: the operating system keeps what is used often
+in its page cache, and unlike pages of a memory map those do not count as this process's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.errors import RunError
+from delineate.recipe import read_json
+
+PLANES = "planes.f16"
+LABELS = "labels.u8"
+INDEX = "index.json"
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One prepared plane: an image, or one slice of a volume.
+
+    Attributes
+    ----------
+    case, group, person
+        As in :class:`~delineate.domain.Case`: the group (volume) is scored as one, the person must not cross a split.
+    number
+        Place of the plane within its case, 0…N-1.
+    shape
+        (rows, columns).
+    foreground
+        Pixels of each class 1…K.
+    offset
+        Pixels before this plane in the cache's files.
+    """
+
+    case: str
+    group: str
+    person: str
+    number: int
+    shape: tuple[int, int]
+    foreground: tuple[int, ...]
+    offset: int
+
+    @property
+    def pixels(self) -> int:
+        return self.shape[0] * self.shape[1]
+
+
+@dataclass(frozen=True)
+class PlaneCache:
+    """Read access to a finished cache.
+
+    Attributes
+    ----------
+    folder
+        Where its files lie.
+    key
+        sha256 of what it was made from.
+    channels
+        C of the images.
+    regions
+        ``True``: labels are (K, h, w) of 0/1; ``False``: (h, w) of 0…K.
+    classes
+        K.
+    planes
+        In the order of the cases.
+    failed
+        (case id, reason in English) of cases that could not be read.
+    """
+
+    folder: Path
+    key: str
+    channels: int
+    regions: bool
+    classes: int
+    planes: tuple[Plane, ...]
+    failed: tuple[tuple[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.planes)
+
+    def image(self, index: int, rows: tuple[int, int] | None = None) -> NDArray[np.float16]:
+        """(C, h, w) of plane ``index``; with ``rows=(first, end)`` only those rows."""
+        return self._read(PLANES, np.dtype(np.float16), self.channels, index, rows)
+
+    def labels(self, index: int, rows: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """(h, w) uint8 of plane ``index``, or (K, h, w) for regions; with ``rows=(first, end)`` only those rows."""
+        maps = self._read(LABELS, np.dtype(np.uint8), self.classes if self.regions else 1, index, rows)
+        return maps if self.regions else maps[0]
+
+    def groups(self) -> dict[str, list[int]]:
+        """Plane numbers of each group, groups in order of first appearance."""
+        members: dict[str, list[int]] = {}
+        for index, plane in enumerate(self.planes):
+            members.setdefault(plane.group, []).append(index)
+        return members
+
+    def only(self, keep: Callable[[Plane], bool]) -> PlaneCache:
+        """The same files with only the planes for which ``keep`` is true."""
+        planes = tuple(plane for plane in self.planes if keep(plane))
+        return PlaneCache(self.folder, self.key, self.channels, self.regions, self.classes, planes, self.failed)
+
+    def _read(self, name: str, dtype: np.dtype[Any], maps: int, index: int, rows: tuple[int, int] | None) -> NDArray[Any]:
+        plane = self.planes[index]
+        height, width = plane.shape
+        first, end = rows or (0, height)
+        if not 0 <= first < end <= height:
+            raise ValueError(f"'rows' must lie in 0…{height}, got {rows}")
+        path = self.folder / name
+        start = plane.offset * maps
+        count = (end - first) * width
+        try:
+            if end - first == height:
+                whole = np.fromfile(path, dtype, maps * count, offset=start * dtype.itemsize)
+                return whole.reshape(maps, height, width)
+            parts = [
+                np.fromfile(path, dtype, count, offset=(start + (m * height + first) * width) * dtype.itemsize) for m in range(maps)
+            ]
+            return np.stack(parts).reshape(maps, end - first, width)
+        except (OSError, ValueError) as error:  # deleted or cut short while training runs
+            raise RunError("cache-damaged", path=path, reason=str(error)) from None
+
+
+def open_cache(folder: Path) -> PlaneCache | None:
+    """The finished cache in ``folder``; ``None`` where there is none, or where it is not whole."""
+    if not (folder / INDEX).is_file():
+        return None
+    data = read_json(folder / INDEX)
+    planes: list[Plane] = []
+    offset = 0
+    for case, number, height, width, foreground in data["planes"]:
+        name, group, person = data["cases"][case]
+        planes.append(Plane(name, group, person, number, (height, width), tuple(foreground), offset))
+        offset += height * width
+    failed = tuple((case, reason) for case, reason in data["failed"])
+    cache = PlaneCache(folder, data["key"], data["channels"], data["regions"], data["classes"], tuple(planes), failed)
+    sizes = {PLANES: 2 * cache.channels * offset, LABELS: (cache.classes if cache.regions else 1) * offset}
+    whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
+    return cache if whole else None

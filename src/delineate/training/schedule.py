@@ -1,0 +1,91 @@
+"""Where training stands and which learning rate, stage and epoch that means: pure functions of the step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from delineate.recipe import Stage, Training
+
+_FLOOR = 0.002  # of the peak learning rate, where the cosine ends
+_PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.25, 5
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Step → progress 0…1, piecewise linear through ``knots`` (step, progress).
+
+    Shortening bends the line from the present step on, so that the learning rate falls faster but never jumps.
+    """
+
+    knots: tuple[tuple[int, float], ...]
+
+    @classmethod
+    def straight(cls, steps: int) -> Timeline:
+        return cls(((0, 0.0), (steps, 1.0)))
+
+    @property
+    def total(self) -> int:
+        return self.knots[-1][0]
+
+    def progress(self, step: int) -> float:
+        for (start, low), (end, high) in zip(self.knots, self.knots[1:], strict=False):
+            if step < end:
+                return low + (high - low) * (step - start) / (end - start)
+        return 1.0
+
+    def shortened(self, step: int, total: int) -> Timeline:
+        """The same past up to ``step``, then straight to the end at ``total``, which lies before the present end."""
+        if not step <= total < self.total:
+            raise ValueError(f"a schedule of {self.total} steps cannot be shortened to {total} at step {step}")
+        past = tuple(knot for knot in self.knots if knot[0] < step)
+        if total == step:
+            return Timeline((*past, (step, 1.0)) if past else ((0, 0.0), (1, 1.0)))
+        return Timeline((*past, (step, self.progress(step)), (total, 1.0)))
+
+
+def stage_at(training: Training, progress: float) -> Stage:
+    """The stage at ``progress``: the first whose ``until`` lies beyond it, else the last."""
+    return next((stage for stage in training.stages if progress < stage.until), training.stages[-1])
+
+
+def ends_epoch(step: int, timeline: Timeline, epoch_steps: int) -> bool:
+    """Whether training pauses for validation after ``step`` steps. A last epoch shorter than a third joins the one before."""
+    if step >= timeline.total:
+        return True
+    return step > 0 and step % epoch_steps == 0 and 3 * (timeline.total - step) >= epoch_steps
+
+
+def learning_rate(training: Training, progress: float, history: Sequence[Mapping[str, Any]] = ()) -> float:
+    """Linear warm-up, then cosine to almost 0, constant, or reduced where the validation loss stays flat (``history``)."""
+    if progress < training.warmup:
+        return training.lr * max(progress / training.warmup, 0.02)
+    if training.schedule == "cosine":
+        along = (progress - training.warmup) / (1 - training.warmup)
+        return training.lr * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(along, 1.0))))
+    if training.schedule == "plateau":
+        return training.lr * plateau_factor([row.get("val_loss") for row in history])
+    return training.lr
+
+
+def plateau_factor(losses: Sequence[float | None]) -> float:
+    """× 0.25 after every 5 epochs without a lower validation loss."""
+    factor, best, waited = 1.0, math.inf, 0
+    for loss in losses:
+        if loss is not None and loss < best:
+            best, waited = loss, 0
+            continue
+        waited += 1
+        if waited >= _PLATEAU_PATIENCE:
+            factor, waited = factor * _PLATEAU_FACTOR, 0
+    return factor
+
+
+def fitting_total(step: int, total: int, needed: float, left: float, allowance: float) -> int | None:
+    """The new number of steps when the rest needs ``needed`` seconds, over ``allowance`` more than are ``left``; else ``None``."""
+    if total <= step or needed <= left + allowance:
+        return None
+    share = max(0.0, left) / needed
+    return min(total - 1, step + int((total - step) * share))

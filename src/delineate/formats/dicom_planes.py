@@ -1,0 +1,80 @@
+"""Planes by their positions in the patient: order, spacing, affine, and what is wrong with them.
+
+DICOM PS3.3 C.7.6.2.1.1: ImagePositionPatient is the centre of the first pixel and ImageOrientationPatient the directions of rows
+and columns, both LPS+ mm. File names, slice numbers and SliceLocation say nothing reliable and are not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.domain import Geometry
+
+_SAME_MM = 1e-3
+_GAP = 1.5  # times the usual step
+_UNEVEN = 0.05  # of the usual step
+_TILT = 0.01  # sideways mm per mm between slices: 0.6 degrees
+
+
+@dataclass(frozen=True, eq=False)
+class Planes:
+    """``order`` sorts planes along their normal; ``step`` (LPS mm) leads from one to the next, ``first`` is where they begin."""
+
+    order: tuple[int, ...]
+    first: NDArray[np.float64]
+    step: NDArray[np.float64] | None
+    orientation: NDArray[np.float64]
+    depths: NDArray[np.float64]
+    problems: tuple[str, ...]
+
+    def geometry(self, plane: tuple[int, int], spacing: tuple[float, float] | None, count: int | None = None) -> Geometry:
+        """Of the stack of ``count`` planes (all, if not given); without spacing or step only its shape is known."""
+        shape = (len(self.order) if count is None else count, *plane)
+        if self.step is None or spacing is None:
+            return Geometry(shape)
+        affine = np.eye(4)
+        affine[:3, 0] = self.step
+        affine[:3, 1] = self.orientation[1] * spacing[0]
+        affine[:3, 2] = self.orientation[0] * spacing[1]
+        affine[:3, 3] = self.first
+        return Geometry(shape, (round(float(np.linalg.norm(self.step)), 9), *spacing), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
+
+
+def arrange(positions: Sequence[NDArray[np.float64]], orientation: NDArray[np.float64], thickness: float | None = None) -> Planes:
+    """Sort planes of one orientation. ``thickness`` is the step where there is only one plane.
+
+    The step is the whole way divided by its number where planes are even, else the usual (median) one.
+    """
+    points = np.array(positions, np.float64)
+    normal = np.cross(orientation[0], orientation[1])
+    depths = points @ normal
+    order = np.argsort(depths, kind="stable")
+    points, depths = points[order], depths[order]
+    places = tuple(int(i) for i in order)
+    if len(points) == 1:
+        step = normal * thickness if thickness else None
+        return Planes(places, points[0], step, orientation, depths, ())
+    gaps = np.diff(depths)
+    problems = []
+    if (gaps < _SAME_MM).any():
+        problems.append("duplicate-position")
+    kept = gaps[gaps >= _SAME_MM]
+    if not len(kept):
+        return Planes(places, points[0], None, orientation, depths, tuple(problems))
+    usual = float(np.median(kept))
+    if (kept > _GAP * usual).any():
+        problems.append("missing-slice")
+    elif (np.abs(kept - usual) > _UNEVEN * usual).any():
+        problems.append("uneven-spacing")
+    way = points[-1] - points[0]
+    sideways = way - normal * float(way @ normal)
+    if np.linalg.norm(sideways) > _TILT * float(way @ normal):
+        problems.append("gantry-tilt")
+    along = way / float(way @ normal)  # per mm of depth: leans where the gantry was tilted
+    even = not problems or problems == ["gantry-tilt"]
+    step = way / (len(points) - 1) if even else along * usual
+    return Planes(places, points[0], step, orientation, depths, tuple(problems))

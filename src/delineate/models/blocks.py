@@ -34,13 +34,18 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group normalisation (Wu & He 2018, arXiv:1803.08494); with as many groups as channels it is instance normalisation.
+    """Group normalisation (Wu & He 2018, arXiv:1803.08494); with as many groups as channels it is instance normalisation
+    (Ulyanov et al. 2016, arXiv:1607.08022).
 
-    Goes past ``nn.GroupNorm``'s refusal of one value per group: that gives the shift, and training goes on.
+    Goes past torch's refusal of one value per group: that gives the shift, and training goes on.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        if self.num_groups < self.num_channels:
+            return torch.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+        # The same numbers several times faster on a CPU, but in plain memory order: put back the caller's.
+        y = torch.instance_norm(x, self.weight, self.bias, None, None, True, 0.0, self.eps, False)
+        return y.contiguous(memory_format=torch.channels_last) if x.is_contiguous(memory_format=torch.channels_last) else y
 
 
 def normalisation(kind: NormKind, channels: int, frozen: bool = False) -> nn.Module:

@@ -1,1 +1,1 @@
-"""See docs/architecture.md."""
+"""Model file + image → mask. No torch."""

@@ -160,9 +160,7 @@ def evaluate(arguments: argparse.Namespace, language: str) -> int:
         shown = translate("cli.done.interval", language, low=_number(interval[0]), high=_number(interval[1]))
     unit = translate(f"cli.unit.{part['unit']}", language)
     dice = _number(part["dice"]["mean"])
-    print(
-        translate("cli.done.evaluate", language, dice=dice, n=part["dice"]["n"], unit=unit, interval=shown, path=result.cases)
-    )
+    print(translate("cli.done.evaluate", language, dice=dice, n=part["dice"]["n"], unit=unit, interval=shown, path=result.cases))
     return EXIT_OK
 
 
@@ -184,9 +182,7 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
     failed = [row for row in result.rows if row.status == "failed"]
     done = sum(row.status == "done" for row in result.rows)
     total = done + len(failed)
-    print(
-        translate("cli.done.predict", language, done=done, total=total, time=clock(result.seconds), path=result.folder)
-    )
+    print(translate("cli.done.predict", language, done=done, total=total, time=clock(result.seconds), path=result.folder))
     if failed:
         print(translate("cli.done.predict-failed", language, failed=len(failed)))
         for row in failed:

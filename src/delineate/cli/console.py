@@ -75,9 +75,7 @@ class Screen:
             return
         if event.stage not in self._bars:
             self._bars[event.stage] = self._progress.add_task(self._stage(event.stage), total=event.total, values="")
-        self._progress.update(
-            self._bars[event.stage], completed=event.done, total=event.total, values=self._values(event.values)
-        )
+        self._progress.update(self._bars[event.stage], completed=event.done, total=event.total, values=self._values(event.values))
 
     def _values(self, values: Any) -> str:
         shown = []

@@ -52,9 +52,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar=t("metavar.command"), title=t("heading.commands"))
 
     def command(name: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(
-            name, help=t(f"{name}.help"), description=t(f"{name}.description"), epilog=t(f"{name}.examples")
-        )
+        made = commands.add_parser(name, help=t(f"{name}.help"), description=t(f"{name}.description"), epilog=t(f"{name}.examples"))
         made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=t("opt.lang"))
         return made
 

@@ -6,7 +6,7 @@ Small images lose detail, large ones leave time for fewer of them. Both losses a
   working size and restored (measured in the fingerprint). Half, because a network's soft edges are restored more finely than a
   shrunk mask's hard ones.
 * practice: ``0.06 * (20 000 / images)^0.8``: how much worse a network is that has seen few images.
-* capacity: ``0.008 * (16 / width)``: what a narrow network gives away.
+* capacity: ``0.012 * (16 / width)``: what a narrow network gives away.
 
 The constants are a fit by eye to runs on brain MRI and chest X-ray (128² against 192² against 256² in the same 15 minutes);
 they decide between neighbouring sizes and claim nothing about the score.
@@ -14,6 +14,7 @@ they decide between neighbouring sizes and claim nothing about the score.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,15 +26,6 @@ StepTimer = Callable[[int, tuple[int, int], int], float]
 PIXELS_PER_BATCH = 16 * 128 * 128
 GROW_UNTIL = 0.65
 GROW_FROM = 2 / 3
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What has to be done in the budget, in planes (2-D images or slices)."""
-
-    train_planes: int
-    validation_planes: int
-    evaluation_planes: int
 
 
 @dataclass(frozen=True)
@@ -55,11 +47,12 @@ def round_to(value: float, multiple: int = 16) -> int:
 
 def batch_for(size: tuple[int, int], images: float | None = None) -> int:
     """Images per step: about the same number of pixels at every size, and smaller when there would be too few steps."""
-    batch = 4
+    least = 8 if size[0] * size[1] <= 320 * 320 else 4  # batch norm needs a few images
+    batch = least
     while batch < 64 and 2 * batch * size[0] * size[1] <= PIXELS_PER_BATCH:
         batch *= 2
     if images is not None:
-        while batch > 4 and images / batch < 600:
+        while batch > least and images / batch < 600:
             batch //= 2
     return batch
 
@@ -97,7 +90,7 @@ def interpolated_ceiling(ceilings: Mapping[int, float], side: int) -> float:
         return 1.0
     if side <= known[0]:
         return max(0.0, 1.0 - (1.0 - ceilings[known[0]]) * known[0] / side)
-    for low, high in zip(known, known[1:], strict=False):
+    for low, high in itertools.pairwise(known):
         if low <= side <= high:
             share = (side - low) / (high - low)
             return ceilings[low] * (1 - share) + ceilings[high] * share
@@ -106,7 +99,7 @@ def interpolated_ceiling(ceilings: Mapping[int, float], side: int) -> float:
 
 def expected_loss(ceiling: float, images: float, width: int) -> float:
     """Estimate of what is lost to detail, practice and capacity (see the top of this file)."""
-    return 0.5 * (1.0 - ceiling) + 0.06 * (20_000 / max(images, 1.0)) ** 0.8 + 0.008 * (16 / width)
+    return 0.5 * (1.0 - ceiling) + 0.06 * (20_000 / max(images, 1.0)) ** 0.8 + 0.012 * (16 / width)
 
 
 def choose_size_and_width(
@@ -144,6 +137,4 @@ def choose_size_and_width(
     if best is None:
         raise ValueError("'sizes' and 'widths' must not be empty")
     choice = best[1]
-    return Choice(
-        choice.size, choice.width, choice.stages, choice.seconds_per_step, choice.steps, choice.images, tuple(compared)
-    )
+    return Choice(choice.size, choice.width, choice.stages, choice.seconds_per_step, choice.steps, choice.images, tuple(compared))

@@ -1,1 +1,36 @@
-"""See docs/architecture.md."""
+"""One function per use case, the same words as the commands: check, run, train, evaluate, predict, report, demo.
+
+Each is loaded when first used: ``predict`` must not pay for training, nor ``report`` for reading images.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from delineate.workflows.checking import check
+    from delineate.workflows.demonstration import demo
+    from delineate.workflows.evaluating import evaluate
+    from delineate.workflows.predicting import predict
+    from delineate.workflows.reporting import report
+    from delineate.workflows.running import run, train
+
+__all__ = ["check", "demo", "evaluate", "predict", "report", "run", "train"]
+
+#: Modules are not called like their functions: importing ``workflows.run`` would put the module in the function's place.
+_HOME = {
+    "check": "checking",
+    "demo": "demonstration",
+    "evaluate": "evaluating",
+    "predict": "predicting",
+    "report": "reporting",
+    "run": "running",
+    "train": "running",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,62 @@
+"""``check``: look at a data folder without training anything."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from delineate.dataset import fingerprint_of
+from delineate.dataset.checks import blocking
+from delineate.domain import Finding, Scan
+from delineate.events import EventSink, discard
+from delineate.recipe import save_json
+from delineate.report import write_check_page
+from delineate.workflows.examine import examine, save_findings
+from delineate.workflows.options import DataOptions, SplitOptions
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """``blocking`` are the findings that would stop a run; ``page`` is check.html."""
+
+    scan: Scan
+    findings: Sequence[Finding]
+    blocking: Sequence[Finding]
+    persons: int
+    page: Path
+
+
+def check(
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    reading: DataOptions | None = None,
+    splitting: SplitOptions | None = None,
+    allow: tuple[str, ...] = (),
+    seed: int = 0,
+    language: str = "en",
+    on_event: EventSink = discard,
+) -> CheckResult:
+    """Read every file of ``data`` once; write check.html, findings.json, fingerprint.json and splits.json to ``out``
+    (default ``check-<name of data>``). Raises DataError where the folder cannot be explained at all."""
+    folder = Path(out) if out else Path(f"check-{Path(data).resolve().name}")
+    found = examine(Path(data), reading or DataOptions(), splitting or SplitOptions(), seed=seed, on_event=on_event)
+    fingerprint = fingerprint_of(found.facts, found.scan, found.labels)
+    save_findings(folder / "findings.json", found.findings, found.scan.root)
+    save_json(folder / "fingerprint.json", fingerprint)
+    if found.splits is not None:
+        save_json(folder / "splits.json", found.splits)
+    page = folder / "check.html"
+    write_check_page(
+        page,
+        scan=found.scan,
+        facts=found.facts,
+        findings=found.findings,
+        rule=found.rule,
+        labels=found.labels,
+        splits=found.splits,
+        fingerprint=fingerprint,
+        language=language,
+    )
+    return CheckResult(found.scan, found.findings, blocking(found.findings, set(allow)), found.persons, page)

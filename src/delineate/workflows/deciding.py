@@ -1,0 +1,208 @@
+"""Fingerprint + this machine + the time there is → the recipe of every fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from delineate.dataset import CaseFacts, Fingerprint
+from delineate.errors import UsageError
+from delineate.events import EventSink, Note
+from delineate.planning import Draft, Machine, apply_overrides, draft_recipe, plan_training, unet_options
+from delineate.recipe import UNET_PRESETS, NetworkRecipe, Recipe, load, save_json
+from delineate.workflows.examine import Examined
+from delineate.workflows.fold import Fold
+from delineate.workflows.folder import Clock, RunFolder
+from delineate.workflows.options import RunOptions
+
+#: Seconds that writing, choosing, scoring and reporting take beside predicting itself: start-up of the engines, export, drawing.
+FIXED_RESERVE = 14.0
+#: Restoring, comparing and drawing one plane of 256 x 256 on one core, beside predicting it.
+SECONDS_PER_SCORED_MEGAPIXEL = 0.35
+#: Share of the budget that is left unplanned.
+MARGIN = 0.03
+LEAST_TRAINING = 5.0
+
+
+def plan_folds(
+    fingerprints: Sequence[Fingerprint],
+    folds: Sequence[Fold],
+    found: Examined,
+    options: RunOptions,
+    folder: RunFolder,
+    clock: Clock,
+    on_event: EventSink,
+) -> list[Recipe]:
+    """One recipe per fold. Sizes, width and steps are chosen once (all folds are trained alike); what is measured on patients,
+    such as the normalisation, is each fold's own."""
+    if options.recipe_file is not None:
+        given = load(Recipe, options.recipe_file)
+        recipe = apply_overrides(given, options.settings)
+        save_json(folder / "plan.json", {"elapsed": clock.elapsed(), "reserve": 0.0})
+        return [recipe] * len(folds)
+    drafts = [
+        draft_recipe(fingerprint, found.rule, found.labels, augmentation=options.augmentation) for fingerprint in fingerprints
+    ]
+    planes = {fact.case: (fact.planes, fact.pixels) for fact in found.facts}
+    counts = [{part: _planes(fold, part, planes) for part in fold.parts} for fold in folds]
+    machine = _machine(drafts[0], options)
+    seconds: float | None = None
+    if options.budget is not None:
+        seconds = _training_seconds(found.facts, folds, drafts[0], machine, options, folder, clock)
+    else:
+        save_json(folder / "plan.json", {"elapsed": clock.elapsed(), "reserve": 0.0})
+    first: Recipe | None = None
+    recipes = []
+    for draft, fingerprint, count in zip(drafts, fingerprints, counts, strict=True):
+        if first is None:
+            recipe = first = plan_training(
+                draft,
+                machine,
+                seconds=seconds,
+                epochs=options.epochs,
+                train_planes=max(1, count["train"]),
+                validation_planes=max(1, count["validation"]),
+                ceilings=dict(fingerprint.ceiling),
+                network=_network(options),
+                size=options.size,
+                seed=options.seed,
+            )
+        else:
+            recipe = _like(first, draft)
+        recipes.append(apply_overrides(recipe, options.settings))
+    _say(recipes[0], on_event)
+    return recipes
+
+
+def _planes(fold: Fold, part: str, planes: dict[str, tuple[int, int]]) -> int:
+    return sum(planes[case.id][0] for case in fold.parts[part])
+
+
+def _like(first: Recipe, draft: Draft) -> Recipe:
+    """The first fold's sizes and schedule with this fold's own measurements."""
+    own = draft.recipe.preprocessing
+    return first.model_copy(update={"preprocessing": first.preprocessing.model_copy(update={"normalisation": own.normalisation})})
+
+
+def _network(options: RunOptions) -> NetworkRecipe | None:
+    """What the person asked for. Options of the network may be set one by one with ``--set network.options.widths=…``."""
+    widths = options.settings.get("network.options.widths")
+    if options.network is None:
+        return NetworkRecipe(name="unet", options={"widths": widths}) if isinstance(widths, list) else None
+    preset = UNET_PRESETS.get(options.network)
+    if preset is not None:
+        return NetworkRecipe(name=options.network, options=preset.model_dump(mode="json"))
+    from delineate.models import networks
+
+    networks.get(options.network)  # an unknown name is said before minutes are spent
+    return NetworkRecipe(name=options.network)
+
+
+def _machine(draft: Draft, options: RunOptions) -> Machine:
+    from delineate.training import machine_profile, time_inference, time_step
+
+    profile = machine_profile(options.device)
+    network = _network(options)
+
+    def recipe_of(width: int) -> Recipe:
+        training = draft.recipe.training.model_copy(
+            update={
+                "precision": profile.precision,
+                "channels_last": profile.channels_last,
+                "threads": options.threads or profile.threads,
+                "device": profile.device,
+            }
+        )
+        chosen = network or NetworkRecipe(name="unet", options=unet_options(width, draft.sizes[-1]).model_dump(mode="json"))
+        return draft.recipe.model_copy(update={"training": training, "network": chosen})
+
+    # Two sizes are timed per width and the rest follows: beyond a small fixed cost, time grows with the number of pixels.
+    @cache
+    def line(width: int) -> tuple[float, float]:
+        small, large = draft.sizes[0], draft.sizes[-1]
+        batch = 8
+        low = time_step(recipe_of(width), small, batch)
+        if small == large:
+            return 0.0, low / (batch * small[0] * small[1])
+        high = time_step(recipe_of(width), large, batch, repetitions=3)
+        pixels = batch * small[0] * small[1], batch * large[0] * large[1]
+        slope = max((high - low) / (pixels[1] - pixels[0]), 0.5 * high / pixels[1])
+        return max(0.0, high - slope * pixels[1]), slope
+
+    def step_seconds(width: int, size: tuple[int, int], batch: int) -> float:
+        fixed, slope = line(width)
+        # What the trial does not contain: making the batch, averaging weights, telling how far it is.
+        return (fixed + slope * batch * size[0] * size[1]) * 1.08
+
+    @cache
+    def inference(width: int) -> float:
+        size = draft.sizes[0]
+        return time_inference(recipe_of(width), size, 8) / (8 * size[0] * size[1])
+
+    return Machine(
+        precision=profile.precision,
+        channels_last=profile.channels_last,
+        threads=options.threads or profile.threads,
+        device=profile.device,
+        step_seconds=step_seconds,
+        plane_seconds=lambda width, size: inference(width) * size[0] * size[1],
+    )
+
+
+def _training_seconds(
+    facts: Sequence[CaseFacts],
+    folds: Sequence[Fold],
+    draft: Draft,
+    machine: Machine,
+    options: RunOptions,
+    folder: RunFolder,
+    clock: Clock,
+) -> float:
+    """What is left of the budget for the training of one fold."""
+    assert options.budget is not None
+    pixels = {fact.case: fact.pixels for fact in facts}
+    fold = folds[0]
+    scored = sum(pixels[case.id] for part in ("test", "validation") for case in fold.parts[part])
+    again = sum(pixels[case.id] for case in fold.parts["validation"])
+    reserve = FIXED_RESERVE + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
+    caching = sum(pixels[case.id] for part in ("train", "validation") for case in fold.parts[part]) / 1e6 * 0.05
+    assert machine.step_seconds is not None
+    machine.step_seconds(16, draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used
+    elapsed = clock.elapsed()
+    share = (options.budget * (1 - MARGIN) - elapsed) / len(folds)
+    reserve = min(reserve, 0.5 * share) if share > 0 else reserve
+    left = share - reserve - caching
+    save_json(folder / "plan.json", {"elapsed": elapsed, "reserve": reserve, "training": left})
+    if left < LEAST_TRAINING:
+        raise UsageError(
+            "budget-too-small-for-data",
+            used=f"{elapsed:.0f} s",
+            budget=f"{options.budget:.0f} s",
+            left=f"{max(left, 0):.0f} s",
+        )
+    return left
+
+
+def _say(recipe: Recipe, on_event: EventSink) -> None:
+    training = recipe.training
+    on_event(
+        Note(
+            "plan",
+            {
+                "size": "×".join(str(side) for side in training.stages[-1].size),
+                "width": recipe.network.options.get("widths", ["?"])[0],
+                "steps": training.steps,
+                "images": sum_images(recipe),
+                "precision": training.precision,
+            },
+        )
+    )
+
+
+def sum_images(recipe: Recipe) -> int:
+    """Images the schedule shows the network."""
+    start, total = 0.0, 0.0
+    for stage in recipe.training.stages:
+        total += (stage.until - start) * recipe.training.steps * stage.batch
+        start = stage.until
+    return round(total)

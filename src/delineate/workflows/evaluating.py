@@ -1,0 +1,116 @@
+"""``evaluate``: score a run's model file on its own test persons, or any model file on a folder it has not seen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from delineate.dataset import fold_cases, infer_mask_rule
+from delineate.domain import LabelSet
+from delineate.errors import DataError, UsageError
+from delineate.events import EventSink, discard
+from delineate.inference import ModelFile
+from delineate.recipe import MaskRule, Recipe, Splits, load, read_json
+from delineate.workflows.examine import scan_folder
+from delineate.workflows.folder import RunFolder
+from delineate.workflows.options import DataOptions
+from delineate.workflows.scorecard import score_parts, write_summary
+from delineate.workflows.stages import stage
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """``summary`` as in summary.json; ``cases`` the table with one row per group and class."""
+
+    summary: dict[str, Any]
+    cases: Path
+    folder: Path
+
+
+def evaluate(
+    run: str | Path,
+    data: str | Path | None = None,
+    *,
+    out: str | Path | None = None,
+    reading: DataOptions | None = None,
+    engine: str = "auto",
+    threads: int | None = None,
+    on_event: EventSink = discard,
+) -> Evaluation:
+    """Score a model file.
+
+    Parameters
+    ----------
+    run
+        A run folder (its model.onnx is scored on its own test and validation persons), or a model file.
+    data
+        With a model file: a folder whose labelled cases are all scored as ``test``. They must be persons that the model was not
+        trained on; nothing in a file can prove that, so the report of an evaluation says whose word it is.
+    out
+        Where summary.json, cases.csv and pictures/ go; default: the run folder, or ``evaluation-<model>``.
+    """
+    if Path(run).is_dir():
+        if data is not None:
+            run = RunFolder(Path(run)).need("model.onnx")
+        else:
+            return _own_persons(RunFolder(Path(run)), Path(out) if out else Path(run), engine, threads, on_event)
+    if data is None:
+        raise UsageError("evaluate-needs-data")
+    return _new_persons(Path(run), Path(data), out, reading or DataOptions(), engine, threads, on_event)
+
+
+def _own_persons(folder: RunFolder, out: Path, engine: str, threads: int | None, on_event: EventSink) -> Evaluation:
+    model = folder.need("model.onnx")
+    options = folder.options()
+    splits = load(Splits, folder.need("splits.json"))
+    if len(splits.folds) > 1:
+        raise UsageError("evaluate-folds", path=folder.path)
+    recipe = load(Recipe, folder.need("recipe.json"))
+    scan = scan_folder(options.data, options.reading, on_event)
+    unusable = set(read_json(folder.need("unusable.json")))
+    parts = fold_cases([case for case in scan.cases if case.masks and case.id not in unusable], splits, 0)
+    wanted = {part: parts[part] for part in ("test", "validation") if parts[part]}
+    began = time.monotonic()
+    results = score_parts(model, wanted, recipe.masks, out, engine=engine, threads=threads, on_event=on_event)
+    scores = {result.part: result.scores for result in results}
+    timing = {**folder.done(), "evaluate": time.monotonic() - began}
+    summary = write_summary(out, scores, splits.unit, recipe.labels, timing)
+    if out == folder.path:
+        folder.finish("evaluate", timing["evaluate"])
+    return Evaluation(summary, out / "cases.csv", out)
+
+
+def _new_persons(
+    model: Path, data: Path, out: str | Path | None, reading: DataOptions, engine: str, threads: int | None, on_event: EventSink
+) -> Evaluation:
+    record = ModelFile.open(model).record
+    folder = Path(out) if out else Path(f"evaluation-{record.name}")
+    scan = scan_folder(data, reading, on_event)
+    with stage("masks", on_event):
+        rule, labels, _ = infer_mask_rule(scan, classes=reading.classes, on_event=on_event)
+    rule = _same_classes(rule, labels, record.labels)
+    cases = [case for case in scan.cases if case.masks]
+    if not cases:
+        raise DataError("no-labelled-cases", path=data)
+    began = time.monotonic()
+    results = score_parts(model, {"test": cases}, rule, folder, engine=engine, threads=threads, on_event=on_event)
+    timing = {"evaluate": time.monotonic() - began}
+    summary = write_summary(folder, {"test": results[0].scores}, scan.unit, record.labels, timing)
+    return Evaluation(summary, folder / "cases.csv", folder)
+
+
+def _same_classes(rule: MaskRule, data: LabelSet, model: LabelSet) -> MaskRule:
+    """The data's rule with its labels in the model's order. One class against one class needs no equal names."""
+    if data.classes == 1 and model.classes == 1:
+        return rule
+    if set(data.names) != set(model.names):
+        raise DataError("labels-differ", model=", ".join(model.names), data=", ".join(data.names))
+    order = {0: 0, **{number: model.names.index(name) + 1 for number, name in enumerate(data.names, 1)}}
+    return rule.model_copy(
+        update={
+            "values": {value: order[label] for value, label in rule.values.items()},
+            "colours": {colour: order[label] for colour, label in rule.colours.items()},
+        }
+    )

@@ -1,0 +1,62 @@
+"""``predict``: segment files, folders, patterns and series with a model file. Loads no torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from delineate.events import EventSink, discard
+
+if TYPE_CHECKING:
+    from delineate.inference import PredictionRow
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """``rows``: what became of every input, as in predictions.csv of ``folder``."""
+
+    rows: Sequence[PredictionRow]
+    folder: Path
+    seconds: float
+
+
+def predict(
+    model: str | Path,
+    inputs: str | Path | Sequence[str | Path],
+    *,
+    out: str | Path = "masks",
+    format: str | None = None,  # noqa: A002 - the word a person types
+    overlay: bool = False,
+    probabilities: bool = False,
+    clean: bool = True,
+    overwrite: bool = False,
+    engine: str = "auto",
+    threads: int | None = None,
+    on_event: EventSink = discard,
+) -> Predictions:
+    """Segment ``inputs`` with the model file ``model`` (or ``"demo"``); masks and predictions.csv go to ``out``.
+
+    Masks have the geometry and format of their image. One bad file never ends the job: its row says why.
+    """
+    from delineate.inference import ModelFile, Predictor, predict_paths
+    from delineate.workflows.stages import stage
+
+    began = time.monotonic()
+    listed = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+    predictor = Predictor(ModelFile.open(model), engine=engine, threads=threads)
+    with stage("predict", on_event):
+        rows = predict_paths(
+            predictor,
+            listed,
+            Path(out),
+            format=format,
+            overlay=overlay,
+            probabilities=probabilities,
+            clean=clean,
+            overwrite=overwrite,
+            on_event=on_event,
+        )
+    return Predictions(rows, Path(out), time.monotonic() - began)

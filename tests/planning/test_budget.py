@@ -1,0 +1,83 @@
+"""More time buys more detail and width, never less; everything fits in the time given."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from delineate.planning.budget import (
+    batch_for,
+    choose_size_and_width,
+    expected_loss,
+    interpolated_ceiling,
+    mean_step_seconds,
+    stages_for,
+)
+
+SIZES = [(96, 96), (128, 128), (192, 192), (256, 256)]
+CEILINGS = {96: 0.90, 128: 0.94, 192: 0.97, 256: 0.99}
+
+
+def timer(width: int, size: tuple[int, int], batch: int) -> float:
+    return 0.21 * (width / 16) ** 1.6 * batch * size[0] * size[1] / (16 * 128 * 128)
+
+
+@given(st.floats(20, 20_000))
+def test_steps_fit_in_the_time(seconds: float) -> None:
+    choice = choose_size_and_width(SIZES, [16, 32], CEILINGS, seconds, timer, grow=True)
+    assert choice.steps * mean_step_seconds(choice.stages, choice.width, timer) <= seconds * 1.0001 or choice.steps == 1
+    assert choice.stages[-1].until == 1.0
+    assert choice.stages[-1].size == choice.size
+
+
+def test_more_time_more_detail() -> None:
+    sides = [choose_size_and_width(SIZES, [16], CEILINGS, s, timer, grow=True).size[0] for s in (30, 300, 3000, 30_000)]
+    assert sides == sorted(sides)
+    assert sides[0] < sides[-1]
+
+
+def test_hours_buy_width() -> None:
+    assert choose_size_and_width(SIZES, [16, 32], CEILINGS, 120, timer, grow=True).width == 16
+    assert choose_size_and_width(SIZES, [16, 32], CEILINGS, 20_000, timer, grow=True).width == 32
+
+
+def test_coarse_structures_stay_small() -> None:
+    """Where shrinking loses nothing, the smallest size wins: more images in the same time."""
+    assert choose_size_and_width(SIZES, [16], dict.fromkeys(CEILINGS, 1.0), 300, timer, grow=False).size == (96, 96)
+
+
+def test_what_was_compared_is_told() -> None:
+    choice = choose_size_and_width(SIZES, [16, 32], CEILINGS, 300, timer, grow=True)
+    assert len(choice.compared) == 8
+    chosen = [row for row in choice.compared if row["side"] == choice.size[0] and row["width"] == choice.width]
+    assert chosen[0]["loss"] == min(row["loss"] for row in choice.compared)
+
+
+@pytest.mark.parametrize(("side", "expected"), [(128, 0.94), (160, 0.955), (256, 0.99), (512, 1.0)])
+def test_ceiling_is_interpolated(side: int, expected: float) -> None:
+    assert interpolated_ceiling(CEILINGS, side) == pytest.approx(expected)
+
+
+def test_ceiling_falls_below_the_smallest_size() -> None:
+    assert interpolated_ceiling(CEILINGS, 48) < 0.9
+    assert interpolated_ceiling({}, 48) == 1.0
+
+
+def test_growing() -> None:
+    first, last = stages_for((192, 192), grow=True)
+    assert (first.size, first.until, last.size) == ((128, 128), 0.65, (192, 192))
+    assert len(stages_for((64, 64), grow=True)) == 1
+    assert len(stages_for((256, 256), grow=False)) == 1
+
+
+def test_batches_shrink_when_time_is_short() -> None:
+    assert batch_for((128, 128)) == 16
+    assert batch_for((256, 256)) == 8
+    assert batch_for((512, 512)) == 4
+    assert batch_for((48, 64)) == 64
+    assert batch_for((128, 128), images=4000) < 16
+
+
+def test_expected_loss_is_monotone() -> None:
+    assert expected_loss(0.9, 1e4, 16) > expected_loss(0.95, 1e4, 16) > expected_loss(0.95, 1e5, 16) > expected_loss(0.95, 1e5, 32)

@@ -24,7 +24,7 @@ def is_background(name: str) -> bool:
 
 
 def parse_classes(text: str) -> tuple[WantedClass, ...]:
-    """Raises ``UsageError('classes-invalid')`` with the piece that cannot be read, ``classes-mixed`` where only some have values."""
+    """Raises ``UsageError``: ``classes-invalid`` with the piece that is unclear, ``classes-mixed`` where only some have values."""
     wanted: list[WantedClass] = []
     for piece in text.split(","):
         name, equals, value = (part.strip() for part in piece.partition("="))

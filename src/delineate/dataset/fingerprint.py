@@ -47,8 +47,8 @@ class ChannelFingerprint(StrictModel):
 
 
 class ClassFingerprint(StrictModel):
-    """One class. ``pixel_share`` of all labelled pixels; ``object_size`` and ``thickness`` in pixels on the cases' reference planes,
-    ``objects_per_plane`` the median number of components there."""
+    """One class. ``pixel_share`` of all labelled pixels; ``object_size`` and ``thickness`` in pixels on the cases' reference
+    planes, ``objects_per_plane`` the median number of components there."""
 
     name: str
     cases: int
@@ -62,7 +62,8 @@ class ClassFingerprint(StrictModel):
 
 class Fingerprint(StrictModel):
     """
-    ``cases`` readable cases, ``labelled`` those with a usable mask, ``unreadable`` the rest. ``groups`` volumes, or images on their own.
+    ``cases``, ``labelled``, ``unreadable``, ``groups``
+        Readable cases, those with a usable mask, those that could not be read; volumes, or images on their own.
     ``dims``
         2, 3, or 0 where both occur.
     ``shape``, ``spacing``

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.dataset.raw_masks import as_colours, count_values, hex_of, image_shape, number_of, pack, read_raw
+from delineate.dataset.raw_masks import RawReader, as_colours, count_values, hex_of, number_of, pack
 from delineate.domain import IGNORE, Case, Geometry, Image, LabelSet, Mask, Source
 from delineate.errors import DataError
-from delineate.formats import read_image
-from delineate.formats.types import RawLabels
+from delineate.formats import RawLabels, read_image
 from delineate.recipe import MaskRule
 
 MAX_UNKNOWN = 20
@@ -52,15 +51,15 @@ def load_image(case: Case) -> Image:
 
 def load_raw_labels(case: Case) -> list[RawLabels]:
     """The case's mask files as they are, in the order of ``case.masks``."""
-    shape = image_shape(case)
-    return [read_raw(source, shape) for source in case.masks]
+    reader = RawReader()
+    return [reader.read(source) for source in case.masks]
 
 
 def load_mask(case: Case, rule: MaskRule, labels: LabelSet, *, image_geometry: Geometry | None = None) -> Mask:
     """The case's mask on its image's grid.
 
-    Files of one class are united. Where exclusive classes overlap, the class with fewer pixels in this image wins, since the smaller
-    structure is the one drawn into the larger (a tumour in its organ). Values outside the rule become background or
+    Files of one class are united. Where exclusive classes overlap, the class with fewer pixels in this image wins, since the
+    smaller structure is the one drawn into the larger (a tumour in its organ). Values outside the rule become background or
     :data:`IGNORE`, as ``rule.others`` says; ``"error"`` gives IGNORE too: pixels of unknown meaning teach and score nothing.
 
     Parameters
@@ -90,15 +89,15 @@ def read_mask(
     """Like :func:`load_mask`, for any of the case's mask sources, with what was noticed."""
     if not sources:
         raise DataError("case-unlabelled", case=case.id, path=case.path)
-    expected = image_geometry.shape if image_geometry is not None else image_shape(case)
     first: Geometry | None = None
     unknown: dict[str, int] = {}
     merger: _Merger | None = None
+    reader = RawReader()
     for source in sources:
-        raw = read_raw(source, expected)
+        raw = reader.read(source)
         if first is None:
             first = raw.geometry
-            merger = _Merger(expected or first.shape, labels)
+            merger = _Merger(image_geometry.shape if image_geometry else first.shape, labels)
         assert merger is not None
         values, outside = apply_rule(raw, rule, labels, source)
         for value, count in outside.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from delineate.dataset.class_names import is_background
@@ -37,11 +38,8 @@ def draft_rule(survey: MaskSurvey, class_names: Mapping[int, str], class_colours
     names = {value: name for value, name in class_names.items() if name}
     if survey.labels and not survey.unlabelled_files:
         return _files(survey, names)
-    if (
-        survey.coloured
-        or (len(survey.palettes) > 1 and _palettes_disagree(survey))
-        or (survey.palettes and survey.plain_files and survey.colours)
-    ):
+    mixed = bool(survey.palettes) and bool(survey.plain_files) and not survey.plain_values <= survey.palette_values | {0.0}
+    if survey.coloured or mixed or _palettes_disagree(survey):
         return _colours(survey, names, class_colours)
     names = _names_from_colours(survey, class_colours) | names
     return _values(survey, names)
@@ -83,18 +81,16 @@ def _cut(kind: Kind, cutoff: float, name: str, *findings: Finding) -> Draft:
 
 
 def _files(survey: MaskSurvey, names: Mapping[int, str]) -> Draft:
-    top = max(survey.values, default=0.0)
-    low = min(survey.values, default=0.0)
-    if top == 0:
-        empty = Finding("masks-all-empty", "error", params={"files": survey.looked_files})
-        top = 1.0
-    else:
-        empty = None
-    cutoff = 0.0 if survey.whole and top <= 16 else (max(low, 0.0) + top) / 2 if len(survey.values) > 1 else top / 2
+    values = sorted(survey.values)
+    findings: list[Finding] = []
+    if not any(values):
+        findings.append(Finding("masks-all-empty", "error", params={"files": survey.looked_files}))
+    # Numbered objects (PanNuke) count from 1: everything above 0. Two values, or greys between two: half-way.
+    cutoff = (values[0] + values[-1]) / 2 if len(values) == 2 or (len(values) > 2 and _grey_edges(survey, values)) else 0.0
     labels = sorted(survey.labels | {label for label in names if label > 0})
     full = range(1, labels[-1] + 1)
     titles = tuple(names.get(label, f"class {label}") for label in full)
-    draft = Draft("files", MaskRule(kind="files", cutoff=cutoff), titles, findings=[empty] if empty else [])
+    draft = Draft("files", MaskRule(kind="files", cutoff=cutoff), titles, findings=findings)
     if survey.overlapped > OVERLAP_SHARE * max(survey.covered, 1):
         draft.regions = len(titles) > 1
         share = 100.0 * survey.overlapped / survey.covered
@@ -153,8 +149,6 @@ def _rare(pixels: Mapping[float, int], files: Mapping[float, int]) -> set[float]
 
 
 def _rare_finding(value: str, pixels: int, files: int, path: object) -> Finding:
-    from pathlib import Path
-
     where = path if isinstance(path, Path) else None
     return Finding("label-value-rare", "warning", where, params={"value": value, "pixels": pixels, "files": files})
 
@@ -204,7 +198,7 @@ def _share(survey: MaskSurvey, values: list[float]) -> float:
 
 
 def _grey_edges(survey: MaskSurvey, values: list[float]) -> bool:
-    """Two values fill areas and what lies between them only lines their edges: a two-class mask that was resampled or compressed."""
+    """Two values fill areas and what lies between only lines their edges: a two-class mask that was resampled or compressed."""
     low, high = values[0], values[-1]
     if survey.whole and high - low < len(values) * 2 and high - low < 32:
         return False  # 0, 1, 2, 3: label numbers

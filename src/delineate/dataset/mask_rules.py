@@ -34,7 +34,8 @@ class MaskEvidence(StrictModel):
     """What was seen in the mask files.
 
     ``files`` mask files exist, ``looked`` were read (fewer where there are more than 5000), ``unreadable`` could not be;
-    ``distinct`` raw values (or colours) occur, the most frequent are in ``values``. ``findings`` are for a person and are not saved with it.
+    ``distinct`` raw values (or colours) occur, the most frequent are in ``values``. ``findings`` are for a person and are
+    not saved with it.
     """
 
     kind: Kind
@@ -60,8 +61,8 @@ def infer_mask_rule(
 
     Returns
     -------
-    The rule, the label set, and the evidence with its findings: an ``error`` among them (``masks-not-labels``, ``masks-all-empty``) means
-    that the rule is a stand-in which must not be used unless a person allows it.
+    The rule, the label set, and the evidence with its findings: an ``error`` among them (``masks-not-labels``,
+    ``masks-all-empty``) means that the rule is a stand-in which must not be used unless a person allows it.
 
     Raises
     ------

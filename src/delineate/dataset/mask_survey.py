@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.dataset.raw_masks import as_colours, count_values, image_shape, pack, read_raw
+from delineate.dataset.raw_masks import RawReader, as_colours, count_values, pack
 from delineate.dataset.streaming import in_order
 from delineate.domain import Case
 from delineate.errors import DataError
 from delineate.events import EventSink, Progress, StageFinished, StageStarted
-from delineate.formats.types import RawLabels
+from delineate.formats import RawLabels
 
 MAX_FILES = 5000
 MAX_VALUES = 1024
@@ -32,8 +32,8 @@ INTERIOR_PLANES = 16
 
 @dataclass
 class FileSeen:
-    """One mask file. ``values`` counts pixels by value (``colours`` by 0xRRGGBB); ``interior`` those whose eight neighbours are equal,
-    on the planes looked at, ``looked`` all pixels by value on these planes."""
+    """One mask file. ``values`` counts pixels by value (``colours`` by 0xRRGGBB); ``interior`` those whose eight neighbours
+    are equal, on the planes looked at, ``looked`` all pixels by value on these planes."""
 
     path: Path
     label: int | None
@@ -59,7 +59,7 @@ class CaseSeen:
 
 @dataclass
 class MaskSurvey:
-    """Sums over all files. ``files`` counts files by value; ``singles`` the sets of values found together in a file."""
+    """Sums over all files. ``files`` counts files by value; ``sets`` the small sets of values found together in a file."""
 
     total_files: int = 0
     looked_files: int = 0
@@ -78,6 +78,8 @@ class MaskSurvey:
     most_values: int = 0
     palettes: set[bytes] = field(default_factory=set)
     plain_files: int = 0
+    plain_values: set[float] = field(default_factory=set)
+    palette_values: set[float] = field(default_factory=set)
     stacks: int = 0
     contiguous: int = 0
     counts: set[int] = field(default_factory=set)
@@ -107,8 +109,10 @@ class MaskSurvey:
             self.coloured += 1
         elif seen.palette is None:
             self.plain_files += 1
+            self.plain_values.update(seen.values if len(self.plain_values) < MAX_KEYS else ())
         else:
             self.palettes.add(seen.palette)
+            self.palette_values.update(seen.values)
         self.most_colours = max(self.most_colours, len(seen.colours))
         self.most_values = max(self.most_values, seen.distinct)
         for number, pixels in islice(seen.colours.items(), MAX_KEYS):
@@ -152,12 +156,10 @@ def look_at_case(case: Case) -> CaseSeen:
     """Every mask file of one case; one that cannot be read is kept as its error."""
     result = CaseSeen()
     covers: dict[int, NDArray[np.bool_]] = {}
-    shape = None
+    reader = RawReader()
     for source in case.masks:
         try:
-            if shape is None and source.index is not None:
-                shape = image_shape(case)
-            raw = read_raw(source, shape)
+            raw = reader.read(source)
         except DataError as error:
             result.errors.append(error)
             continue

@@ -16,7 +16,7 @@ Plane = NDArray[Any]
 
 
 def difference_hash(plane: NDArray[np.float32]) -> int | None:
-    """64-bit dHash (Krawetz 2013): is each pixel of the 9×8 thumbnail brighter than its right neighbour? ``None`` for a flat plane."""
+    """64-bit dHash (Krawetz 2013): is each pixel of a 9×8 thumbnail brighter than its right neighbour? ``None`` if it is flat."""
     small = cv2.resize(plane, (9, 8), interpolation=cv2.INTER_AREA)
     spread, level = float(np.ptp(small)), float(np.abs(small).max())
     if not np.isfinite(spread) or spread <= 1e-3 * level or spread == 0:
@@ -64,8 +64,8 @@ def object_facts(inside: NDArray[np.bool_]) -> ObjectFacts | None:
 
 
 def resize_ceiling(labels: Plane, label_set: LabelSet) -> dict[int, float]:
-    """Longest side → mean Dice over present classes between the mask and the mask shrunk to that side (area average, ≥ ½) and restored
-    (bilinear, ≥ ½): no network that works at this size can be expected to score more. ``labels`` is (h, w) or (K, h, w).
+    """Longest side → mean Dice over present classes between the mask and the mask shrunk to that side (area average, ≥ ½) and
+    restored (bilinear, ≥ ½): no network that works at this size can be expected to score more. ``labels``: (h, w) or (K, h, w).
     """
     shape = labels.shape[-2:]
     present = [mask for label in range(1, label_set.classes + 1) if (mask := label_set.one_class(labels, label)).any()]

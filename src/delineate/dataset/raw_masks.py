@@ -1,54 +1,54 @@
-"""From what a mask file holds to plain values or colours, the same way everywhere: when a rule is inferred and when it is applied."""
+"""From what a mask file holds to plain values or colours: the same way when a rule is inferred and when it is applied."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.domain import Case, Geometry, Source
+from delineate.domain import Image, Source
 from delineate.errors import UnreadableFile
-from delineate.formats import read_header, read_labels
-from delineate.formats.types import RawLabels
-
-MAX_STACK = 64
-"""A last axis longer than this is never taken for a stack of class channels."""
+from delineate.formats import RawLabels, read_header, read_image, read_labels
 
 
-def read_raw(source: Source, image_shape: tuple[int, ...] | None = None) -> RawLabels:
-    """The mask file of ``source`` with grey palettes expanded and stacks of class channels flattened.
+class RawReader:
+    """Reads the mask sources of one case.
 
-    ``image_shape`` is the spatial shape of the image it belongs to: a mask with one more axis at the end than the image (PanNuke's
-    ``(256, 256, 6)``) is a stack of class channels and becomes values 0…C. Raises ``UnreadableFile``.
+    Grey palettes are expanded. An array file with class channels (PanNuke's (N, 256, 256, 6)) gives the channel that
+    ``Source.item`` numbers, or values 0…C (see :func:`flatten_stack`) without one; the channels are read once for all sources.
     """
-    raw = read_labels(source.path, index=source.index, item=source.item)
-    if raw.palette is not None and raw.values is not None and _is_grey(raw.palette):
-        raw = replace(raw, values=_expand(raw.values, raw.palette)[..., 0], palette=None)
-    if raw.values is not None and image_shape is not None:
-        shape = raw.values.shape
-        if len(shape) == len(image_shape) + 1 and shape[:-1] == tuple(image_shape) and 1 < shape[-1] <= MAX_STACK:
-            raw = replace(
-                raw,
-                values=flatten_stack(raw.values),
-                geometry=Geometry(shape[:-1]),
-                palette=None,
-                meta={**raw.meta, "stack": shape[-1]},
-            )
-    return raw
 
+    def __init__(self) -> None:
+        self._stack: tuple[tuple[Path, int | None], Image] | None = None
 
-def image_shape(case: Case) -> tuple[int, ...] | None:
-    """From the header alone; ``None`` where it cannot be had, so that a mask can be read without its image."""
-    source = case.images[0]
-    try:
-        header = read_header(source.path)
-    except UnreadableFile:
-        return None
-    if source.index is not None and header.items == 1 and len(header.shape) == 3:
-        return header.shape[1:]  # one slice of what the header calls a volume
-    return header.shape
+    def read(self, source: Source) -> RawLabels:
+        """Raises ``UnreadableFile``."""
+        if source.path.suffix.lower() == ".npy" and read_header(source.path).channels > 1:
+            raw = self._channels(source)
+            if raw is not None:
+                return raw
+        raw = read_labels(source.path, index=source.index, item=source.item)
+        if raw.palette is not None and raw.values is not None and _is_grey(raw.palette):
+            raw = replace(raw, values=_expand(raw.values, raw.palette)[..., 0], palette=None)
+        return raw
+
+    def _channels(self, source: Source) -> RawLabels | None:
+        key = (source.path, source.index)
+        if self._stack is None or self._stack[0] != key:
+            self._stack = (key, read_image(source.path, index=source.index))
+        image = self._stack[1]
+        if source.item is not None and source.item.isdigit():
+            if int(source.item) >= image.channels:
+                detail = f"channel {source.item} of {image.channels}"
+                raise UnreadableFile("unsupported", path=source.path, reason="unsupported", detail=detail)
+            return RawLabels(image.geometry, source.path, values=image.pixels[int(source.item)])
+        if image.channels == 3:
+            return None  # colours, not classes
+        values = flatten_stack(np.moveaxis(image.pixels, 0, -1))
+        return RawLabels(image.geometry, source.path, values=values, meta={"stack": image.channels})
 
 
 def _is_grey(palette: NDArray[np.uint8]) -> bool:
@@ -58,7 +58,8 @@ def _is_grey(palette: NDArray[np.uint8]) -> bool:
 def _expand(values: NDArray[Any], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
     table = np.zeros((256, 3), dtype=np.uint8)
     table[: len(palette)] = palette[:256]
-    return table[np.clip(values, 0, 255).astype(np.uint8)]
+    expanded: NDArray[np.uint8] = table[np.clip(values, 0, 255).astype(np.uint8)]
+    return expanded
 
 
 def flatten_stack(stack: NDArray[Any]) -> NDArray[np.uint8]:
@@ -89,7 +90,7 @@ def as_colours(raw: RawLabels) -> NDArray[np.uint8]:
 def pack(colours: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """(*space, 3) colours → 0xRRGGBB numbers (*space)."""
     wide = colours.astype(np.uint32)
-    return (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+    return np.asarray((wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2], dtype=np.uint32)
 
 
 def hex_of(number: int) -> str:

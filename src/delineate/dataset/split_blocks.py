@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 GUARDED_FROM = 10
@@ -25,7 +26,7 @@ def fold_blocks(slices: Sequence[str], folds: int, validation: int, seed: int) -
     random = Random(seed)
     result: list[dict[str, tuple[str, ...]]] = []
     gap = 1 if count >= GUARDED_FROM else 0
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         owners: list[str | None] = ["train"] * count
         owners[start:end] = ["test"] * (end - start)
         # A guard before the validation block is taken out of it, so it starts one further on and stays whole.

@@ -16,6 +16,7 @@ from delineate.dataset.split_file import PART_WORDS, read_split_file
 from delineate.dataset.stratify import Profile, deal
 from delineate.domain import Case, Finding, Scan, Unit
 from delineate.errors import DataError, UsageError
+from delineate.i18n import translate
 from delineate.recipe import Splits
 
 Part = Literal["train", "validation", "test"]
@@ -40,10 +41,10 @@ def make_splits(
     validation: float = 0.15,
     test: float = 0.2,
 ) -> tuple[Splits, list[Finding]]:
-    """Divide the labelled persons; in order of precedence by ``split_file``, ``sample``, ``folds``, the publisher's split, at random.
+    """Divide the labelled persons: by ``split_file``, ``sample``, ``folds``, the publisher's split, or at random, the first given.
 
-    Persons are stratified by classes shown and foreground size. Only cases that are labelled and, where ``facts`` know them, readable
-    take part. The result depends on the set of cases and the seed, not on their order.
+    Persons are stratified by classes shown and foreground size. Only cases that are labelled and, where ``facts`` know them,
+    readable take part. The result depends on the set of cases and the seed, not on their order.
 
     Parameters
     ----------
@@ -54,12 +55,12 @@ def make_splits(
     split_file
         See :func:`delineate.dataset.split_file.read_split_file`. A missing part is carved out of ``train``.
     sample
-        (seed, n): ``random.seed(seed); random.sample(sorted(names), n)`` over the folders of the volumes, as reference system R2 draws its
-        validation patients. They become the **test** part here, and validation is carved from the others, since what chooses a model must
-        not score it.
+        (seed, n): ``random.seed(seed); random.sample(sorted(names), n)`` over the volumes' folders, as reference system R2
+        draws its validation patients. They become the **test** part here, and validation is carved from the others, since what
+        chooses a model must not score it.
     keep_published
-        Keep ``train``/``validation``/``test`` or folds given by the data's publisher. Folds: fold k tests, the next validates. A published
-        validation part without a test part stays validation, and test is carved from train.
+        Keep ``train``/``validation``/``test`` or folds given by the data's publisher. Folds: fold k tests, the next validates.
+        A published validation part without a test part stays validation, and test is carved from train.
     validation, test
         Shares of persons.
 
@@ -116,6 +117,13 @@ def fold_cases(
         if part is not None and case.masks and (usable is None or case.id in usable):
             result[part].append(case)
     return result
+
+
+def describe_splits(splits: Splits, language: str = "en") -> str:
+    """How the split was made, as a sentence."""
+    kind = splits.method.partition("(")[0]
+    unit = translate(f"split.unit-{splits.unit}", language)
+    return translate(f"split.{kind}", language, unit=unit, seed=splits.seed, folds=len(splits.folds), method=splits.method)
 
 
 Fold = dict[Part, tuple[str, ...]]
@@ -304,7 +312,7 @@ def _part_word(split: str | None) -> str | None:
 
 
 def _precedence(word: str) -> int:
-    return PARTS.index(word) if word in PARTS else len(PARTS)  # type: ignore[arg-type]
+    return PARTS.index(word) if word in PARTS else len(PARTS)
 
 
 def _natural(name: str) -> list[Any]:

@@ -23,9 +23,9 @@ class Profile:
 def deal(profiles: Sequence[Profile], sizes: Mapping[str, int], seed: int) -> dict[str, list[str]]:
     """Assign every person to one part; part p gets exactly ``sizes[p]``.
 
-    Persons are ranked by their rarest class and, within it, by foreground share, shuffled in small windows, and dealt in this order to
-    the part that is furthest behind its share. Then persons are swapped until, where there are enough persons, every part has every
-    class; parts that come first in ``sizes`` are served first. Depends on the set of profiles and the seed only.
+    Persons are ranked by their rarest class and, within it, by foreground share, shuffled in small windows, and dealt in this
+    order to the part that is furthest behind its share. Then persons are swapped so that, where there are enough persons, every
+    part has every class; parts that come first in ``sizes`` are served first. Depends on the set of profiles and the seed only.
     """
     if sum(sizes.values()) != len(profiles):
         raise ValueError(f"'sizes' must add up to {len(profiles)}, got {dict(sizes)}")
@@ -58,7 +58,7 @@ def _ranked(profiles: Sequence[Profile], seed: int) -> list[Profile]:
 
 
 def _cover(parts: dict[str, list[Profile]]) -> None:
-    """Swap persons so that each part has each class, rarest class first; a swap never takes a class from a part that has it once."""
+    """Swap persons so that each part has each class, rarest class first, without taking another class from a part."""
     frequency = Counter(profile_class for members in parts.values() for profile in members for profile_class in profile.classes)
     for label in sorted(frequency, key=lambda item: (frequency[item], item)):
         for rank, part in enumerate(parts):

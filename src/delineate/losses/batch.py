@@ -30,7 +30,8 @@ class Batch:
 
     @cached_property
     def truth(self) -> Tensor:
-        """(B, C, H, W) of 0 and 1: channel c is where the truth is the c-th output. Background is channel 0 of ``exclusive``."""
+        """(B, C, H, W) of 0 and 1: channel c is where the truth is the c-th output (background is channel 0 of
+        ``exclusive``); 0 in all channels at ignored pixels."""
         if self.labels.kind == "regions":
             return (self.target == 1).float()
         if self.labels.kind == "binary":

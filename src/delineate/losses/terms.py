@@ -83,10 +83,9 @@ def _overlap_term(options: Options, score: Callable[[Tensor, Tensor, Tensor], Te
 
     def term(batch: Batch) -> Tensor:
         first = 1 if batch.labels.kind == "exclusive" and not options.background_in_dice else 0
-        probabilities = batch.probabilities[:, first:] * batch.valid
-        truth = batch.truth[:, first:] * batch.valid
-        over = (0, 2, 3)
-        return 1 - score((probabilities * truth).sum(over), probabilities.sum(over), truth.sum(over)).mean()
+        probabilities, truth, over = batch.probabilities[:, first:], batch.truth[:, first:], (0, 2, 3)
+        predicted = (probabilities * batch.valid).sum(over)
+        return 1 - score((probabilities * truth).sum(over), predicted, truth.sum(over)).mean()
 
     return term
 

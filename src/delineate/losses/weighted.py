@@ -60,7 +60,7 @@ class Loss(nn.Module):
     def forward(self, logits: Tensor, target: Tensor) -> Tensor:
         check(logits, target, self.labels)
         with torch.autocast(logits.device.type, enabled=False):
-            batch = Batch(logits.float(), target, self.labels)
+            batch = Batch(logits.float().contiguous(), target, self.labels)  # one memory order for all that follows
             return torch.stack([weight * term(batch) for weight, term in self.terms]).sum()
 
     def extra_repr(self) -> str:

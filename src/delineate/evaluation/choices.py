@@ -14,7 +14,7 @@ class Choice(StrictModel):
 
     ``step``: ``threshold``, ``largest``, ``min_pixels``, ``fill_holes`` or another name. ``value`` is what was tried; ``before``
     and ``after`` are the mean validation Dice of the class (``class_name``; ``None``: mean over classes) without and with it;
-    ``kept`` says whether the model file has it.
+    ``better`` and ``worse`` count the groups that gained and lost; ``kept`` says whether the model file has it.
     """
 
     step: str
@@ -23,6 +23,8 @@ class Choice(StrictModel):
     value: float | int | bool | str | None = None
     before: float | None = None
     after: float | None = None
+    better: int | None = None
+    worse: int | None = None
     params: dict[str, Any] = Field(default_factory=dict)
 
 

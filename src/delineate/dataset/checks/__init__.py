@@ -5,7 +5,6 @@ from delineate.dataset.checks import files, masks, images, uniformity, cohort, d
 from delineate.dataset.checks.context import Check, CheckContext, checks
 from delineate.dataset.checks.duplicates import duplicate_persons
 from delineate.dataset.checks.gathering import KEPT_PER_CODE, blocking, gather, run_checks
-
 from delineate.dataset.checks.wording import sentences
 
 __all__ = [

@@ -40,7 +40,7 @@ def class_missing_in_part(context: CheckContext) -> Iterator[Finding]:
         return
     owned: dict[str, set[int]] = {}
     for fact in context.usable:
-        owned.setdefault(fact.person, set()).update(k for k, pixels in enumerate(fact.class_pixels) if pixels)
+        owned.setdefault(context.owner(fact), set()).update(k for k, pixels in enumerate(fact.class_pixels) if pixels)
     if not any(owned.values()):
         return
     for fold, parts in enumerate(context.splits.folds):

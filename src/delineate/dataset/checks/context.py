@@ -47,6 +47,10 @@ class CheckContext:
             result.setdefault(fact.group, []).append(fact)
         return result
 
+    def owner(self, fact: CaseFacts) -> str:
+        """Under which key of ``splits`` a case is found: its person, or in a stack that was cut into blocks the case itself."""
+        return fact.case if self.scan.unit == "block" else fact.person
+
     def path(self, case_id: str) -> Path | None:
         case = self.cases.get(case_id)
         return None if case is None else case.path

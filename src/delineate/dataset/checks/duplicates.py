@@ -17,8 +17,8 @@ from delineate.dataset.loading import load_image
 from delineate.domain import Finding
 from delineate.errors import DataError
 
-MAX_READ = 400
-"""Near duplicates are confirmed on pixels; at most so many images are read again, the likeliest first."""
+MAX_READ_PIXELS = 1 << 29
+"""Near duplicates are confirmed on pixels: images are read again up to this sum (some seconds), the likeliest pairs first."""
 
 SAME_PERSON_PAIRS = 2
 SAME_PERSON_SHARE = 0.3
@@ -60,13 +60,12 @@ def duplicate_exact(context: CheckContext) -> Iterator[Finding]:
         first = same[0]
         for other in same[1:]:
             params = {"other": first.case, "person": other.person, "other_person": first.person}
-            if other.person == first.person:
-                yield Finding("duplicate-exact-within", "warning", context.path(other.case), other.case, params)
-                continue
-            parts = _parts_apart(context, first.person, other.person)
+            parts = _parts_apart(context, context.owner(first), context.owner(other))
             if parts:
                 params = {**params, "part": parts[1], "other_part": parts[0]}
                 yield Finding("duplicate-exact-across-parts", "error", context.path(other.case), other.case, params)
+            elif other.person == first.person:
+                yield Finding("duplicate-exact-within", "warning", context.path(other.case), other.case, params)
             else:
                 yield Finding("duplicate-exact-across", "warning", context.path(other.case), other.case, params)
 
@@ -78,13 +77,12 @@ def duplicate_near(context: CheckContext) -> Iterator[Finding]:
     Candidates have difference hashes that are nearly equal; each pair is confirmed on the pixels, since slices of the same
     anatomy are naturally alike. Only pictures of different persons are compared: neighbouring slices are meant to be alike.
     """
-    candidates = _candidates(context.readable)
-    confirmed, left = _confirm(context, candidates)
+    confirmed, compared, left = _near(context)
     for pair in confirmed:
         params = {"other": pair.first.case, "person": pair.second.person, "other_person": pair.first.person}
         yield Finding("image-duplicate-near", "warning", context.path(pair.second.case), pair.second.case, params)
     if left:
-        yield Finding("duplicates-not-all-compared", "info", None, None, {"n": left, "compared": len(candidates) - left})
+        yield Finding("duplicates-not-all-compared", "info", None, None, {"n": left, "compared": compared})
     exact = [_Pair(a, b) for same in _equal(context.readable) for a, b in combinations(same[:50], 2) if a.person != b.person]
     yield from _look_the_same(context, [*exact, *confirmed])
 
@@ -112,7 +110,7 @@ def _equal(facts: Sequence[CaseFacts]) -> list[list[CaseFacts]]:
 
 def _parts_apart(context: CheckContext, first: str, second: str) -> tuple[str, str] | None:
     """The parts of the first fold in which the two persons are apart; ``None`` where they are together."""
-    if context.splits is None:
+    if context.splits is None or first == second:
         return None
     for fold in context.splits.folds:
         owner: Mapping[str, str] = {
@@ -123,31 +121,47 @@ def _parts_apart(context: CheckContext, first: str, second: str) -> tuple[str, s
     return None
 
 
-def _candidates(facts: Sequence[CaseFacts]) -> list[_Pair]:
-    """Pairs of different persons with nearly equal hashes and different pixels, nearest first."""
-    hashed = [fact for fact in facts if fact.dhash is not None]
-    if len({fact.person for fact in hashed}) < 2:
-        return []
-    numbers = {person: number for number, person in enumerate(dict.fromkeys(fact.person for fact in hashed))}
-    owners = np.array([numbers[fact.person] for fact in hashed])
-    pairs = hash_pairs(np.array([fact.dhash for fact in hashed], dtype=np.uint64), owners)
-    return [_Pair(hashed[i], hashed[j]) for i, j in pairs if hashed[i].sha256 != hashed[j].sha256]
+def _near(context: CheckContext) -> tuple[list[_Pair], int, int]:
+    """Pairs of different persons with nearly equal hashes, different pixels and agreeing thumbnails; how many pairs were
+    compared, and how many were not because of the bounds."""
+    hashed = [fact for fact in context.readable if fact.dhash is not None]
+    owners = np.unique([fact.person for fact in hashed], return_inverse=True)[1]
+    if len(hashed) < 2 or owners.max() == 0:
+        return [], 0, 0
+    pairs, left = hash_pairs(np.array([fact.dhash for fact in hashed], dtype=np.uint64), owners)
+    contents = np.unique([fact.sha256 for fact in hashed], return_inverse=True)[1]
+    pairs = pairs[contents[pairs[:, 0]] != contents[pairs[:, 1]]]
+    rows, thumbnails = _thumbnails(context, hashed, pairs)
+    seen = (rows[pairs] != _UNREAD).all(axis=1)
+    left += int((~seen).sum())
+    pairs = pairs[(rows[pairs] >= 0).all(axis=1)]
+    confirmed = []
+    for start in range(0, len(pairs), 2048):
+        block = pairs[start : start + 2048]
+        same = likeness(thumbnails[rows[block[:, 0]]], thumbnails[rows[block[:, 1]]]) > SAME_PICTURE
+        confirmed += [_Pair(hashed[i], hashed[j]) for i, j in block[same].tolist()]
+    return confirmed, int(seen.sum()), left
 
 
-def _confirm(context: CheckContext, candidates: Sequence[_Pair]) -> tuple[list[_Pair], int]:
-    """The candidates whose pixels agree, and how many were left unread because of :data:`MAX_READ`."""
-    seen: dict[str, NDArray[np.float32] | None] = {}
-    confirmed: list[_Pair] = []
-    for number, pair in enumerate(candidates):
-        new = [fact for fact in (pair.first, pair.second) if fact.case not in seen]
-        if len(seen) + len(new) > MAX_READ:
-            return confirmed, len(candidates) - number
-        for fact in new:
-            try:
-                seen[fact.case] = thumbnail(load_image(context.cases[fact.case]).pixels)
-            except (DataError, KeyError):
-                seen[fact.case] = None
-        first, second = seen[pair.first.case], seen[pair.second.case]
-        if first is not None and second is not None and likeness(first, second) > SAME_PICTURE:
-            confirmed.append(pair)
-    return confirmed, 0
+_UNREAD, _NO_CONTENT = -1, -2
+
+
+def _thumbnails(
+    context: CheckContext, facts: Sequence[CaseFacts], pairs: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Thumbnails (n, side, side) of the images in ``pairs``, and per fact its row there (or why it has none)."""
+    rows = np.full(len(facts), _UNREAD, np.int64)
+    made: list[NDArray[np.float32]] = []
+    budget = MAX_READ_PIXELS
+    for number in dict.fromkeys(pairs.ravel().tolist()):
+        budget -= facts[number].pixels * facts[number].channels
+        if budget < 0:
+            break
+        try:
+            small = thumbnail(load_image(context.cases[facts[number].case]).pixels)
+        except (DataError, KeyError):
+            small = None
+        rows[number] = _NO_CONTENT if small is None else len(made)
+        if small is not None:
+            made.append(small)
+    return rows, np.stack(made) if made else np.zeros((0, 1, 1), np.float32)

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 from delineate.dataset.checks.context import CheckContext, checks
-from delineate.dataset.facts import CaseFacts
-from delineate.domain import Finding, LabelSet, Scan
-from delineate.recipe import MaskRule, Splits
+from delineate.domain import Finding
 
 KEPT_PER_CODE = 20
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
-def run_checks(
-    scan: Scan,
-    facts: Sequence[CaseFacts],
-    rule: MaskRule,
-    labels: LabelSet,
-    splits: Splits | None = None,
-    *,
-    mask_findings: Iterable[Finding] = (),
-) -> list[Finding]:
-    """All findings about a data set: the layout's, those of inferring the mask rule (``mask_findings``), and the checks'.
+def run_checks(context: CheckContext, more: Iterable[Finding] = ()) -> list[Finding]:
+    """All findings about a data set: the layout's, ``more`` (those of inferring the mask rule and of splitting), and the checks'.
 
     Errors first, then warnings, then information. Of each code :data:`KEPT_PER_CODE` are kept in full, the others are counted in
     a finding ``and-more`` (params ``about``, ``n``) right after them.
     """
-    context = CheckContext(scan, facts, rule, labels, splits)
-    found = [*scan.findings, *mask_findings]
+    found = [*context.scan.findings, *more]
+    said = {finding.code for finding in found}
     for check in checks:
         found += check(context)
+    if "masks-all-empty" in said:  # seen on the raw masks already: not twice in other words
+        found = [finding for finding in found if finding.code != "all-masks-empty"]
     return gather(found)
 
 

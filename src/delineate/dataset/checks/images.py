@@ -17,6 +17,9 @@ FEWEST_GROUPS = 8
 AGREEMENT = 0.8
 """A sign is a property of the data set when this share of the images has it."""
 
+FEW_ODD, ODD_SHARE = 3, 0.05
+"""More than this many (and this share) are no outliers."""
+
 BINS = 24
 
 
@@ -46,7 +49,8 @@ def intensity_inverted(context: CheckContext) -> Iterator[Finding]:
 
     Three signs are taken of each image: centre against border, marked against unmarked, and whether its histogram fits the
     median histogram of all better as it is or reversed. A sign on which the data set does not agree says nothing. An image is
-    named when it is on the other side in all signs that speak, and at least two do.
+    named when it is on the other side in all signs that speak, and at least two do. Where these are many, the data are of two
+    kinds (dark-field and bright-field microscopy, say), which is said once.
     """
     groups = _by_group([fact for fact in context.readable if not _is_constant(fact)])
     if len(groups) < FEWEST_GROUPS:
@@ -63,9 +67,12 @@ def intensity_inverted(context: CheckContext) -> Iterator[Finding]:
         return
     table = np.stack(votes, axis=1)
     inverted = ((table < 0).sum(axis=1) >= 2) & ~(table > 0).any(axis=1)
-    for facts, wrong in zip(groups.values(), inverted, strict=True):
-        if wrong:
-            yield Finding("intensity-inverted", "warning", context.path(facts[0].case), facts[0].case, {"name": facts[0].group})
+    odd = [facts[0] for facts, wrong in zip(groups.values(), inverted, strict=True) if wrong]
+    if len(odd) > max(FEW_ODD, ODD_SHARE * len(groups)):
+        params = {"n": len(odd), "total": len(groups)}
+        yield Finding("intensity-two-kinds", "warning", context.path(odd[0].case), odd[0].case, params)
+        return
+    yield from (Finding("intensity-inverted", "warning", context.path(fact.case), fact.case) for fact in odd)
 
 
 def _by_group(facts: Sequence[CaseFacts]) -> Mapping[str, list[CaseFacts]]:

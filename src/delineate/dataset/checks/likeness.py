@@ -16,31 +16,38 @@ from numpy.typing import NDArray
 HASH_DISTANCE = 6
 """Bits out of 64 in which the hashes of two candidates may differ."""
 
-SAME_PICTURE = 0.9
-"""Least correlation of two high-passed thumbnails of one picture. Re-compressing or re-scaling by a third stays above it;
-pictures of two persons in the reference data sets stay below 0.75."""
+SAME_PICTURE = 0.95
+"""Least correlation of two high-passed thumbnails of one picture. JPEG at quality 50, re-scaling to 70 % and brightening stay above
+it in nearly all real images tried; two persons reach 0.85 in brain MR and chest X-rays and 0.91 in fundus photographs."""
 
 SIDE = 64
-MAX_PAIRS = 20_000
+MAX_PAIRS = 1_000_000
 
 
-def hash_pairs(hashes: NDArray[np.uint64], owners: NDArray[np.integer], block: int = 1024) -> list[tuple[int, int]]:
-    """Index pairs (i < j) of different owners whose 64-bit hashes differ in at most :data:`HASH_DISTANCE` bits, nearest first.
+def hash_pairs(hashes: NDArray[np.uint64], owners: NDArray[np.integer], block: int = 1024) -> tuple[NDArray[np.int64], int]:
+    """Pairs of different owners whose 64-bit hashes differ in at most :data:`HASH_DISTANCE` bits.
 
-    Bits are compared as a product of ±1 vectors, so that 20,000 pictures take about a second. At most :data:`MAX_PAIRS`.
+    Bits are compared as a product of ±1 vectors, so that 20,000 pictures take about a second.
+
+    Returns
+    -------
+    (n, 2) indices i < j, nearest first, at most :data:`MAX_PAIRS`; and how many pairs beyond that were left out.
     """
     bits = np.unpackbits(np.asarray(hashes, dtype=np.uint64).view(np.uint8).reshape(len(hashes), 8), axis=1)
     signs = bits.astype(np.float32) * 2 - 1
-    found: list[tuple[int, int, int]] = []
+    found = np.zeros((0, 3), np.int64)
+    dropped = 0
     for start in range(0, len(signs), block):
         distance = (64 - signs[start : start + block] @ signs[start:].T) / 2
         rows, columns = np.nonzero(distance <= HASH_DISTANCE)
         near = (columns > rows) & (owners[start + rows] != owners[start + columns])
         rows, columns = rows[near], columns[near]
-        found += zip(distance[rows, columns].astype(int).tolist(), (start + rows).tolist(), (start + columns).tolist(), strict=True)
-        if len(found) > 4 * MAX_PAIRS:
-            found = sorted(found)[:MAX_PAIRS]
-    return [(i, j) for _, i, j in sorted(found)[:MAX_PAIRS]]
+        new = np.stack([distance[rows, columns].astype(np.int64), start + rows, start + columns], axis=1)
+        found = np.concatenate([found, new])
+        found = found[np.lexsort(found.T[::-1])]
+        dropped += max(0, len(found) - MAX_PAIRS)
+        found = found[:MAX_PAIRS]
+    return found[:, 1:], dropped
 
 
 def thumbnail(pixels: NDArray[Any]) -> NDArray[np.float32] | None:
@@ -58,6 +65,6 @@ def thumbnail(pixels: NDArray[Any]) -> NDArray[np.float32] | None:
     return None if size < 0.5 else np.asarray(fine / size, np.float32)
 
 
-def likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Correlation of two thumbnails, −1 … 1."""
-    return float((first * second).sum())
+def likeness(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Correlation, −1 … 1, of each of two lists (n, SIDE, SIDE) of thumbnails."""
+    return np.asarray(np.einsum("nij,nij->n", first, second), np.float32)

@@ -1,1 +1,42 @@
-"""Model file + image → mask. No torch."""
+"""Model file + image → mask on the image's own grid. No torch.
+
+Importing this loads no runtime and no imaging library; they come with the first prediction.
+"""
+
+from delineate.inference.choose import (
+    Choice,
+    Choices,
+    ValidationCase,
+    as_rows,
+    assemble_group,
+    choose_thresholds_and_clean,
+)
+from delineate.inference.clean import clean_labels, clean_mask, postprocessors
+from delineate.inference.engines import Engine, physical_cores
+from delineate.inference.engines import registry as engines_registry
+from delineate.inference.model_file import METADATA_KEY, ModelFile
+from delineate.inference.predict_files import predict_paths, slices_form_volumes
+from delineate.inference.predictor import Prediction, Predictor
+from delineate.inference.rows import PredictionRow
+
+__all__ = [
+    "METADATA_KEY",
+    "Choice",
+    "Choices",
+    "Engine",
+    "ModelFile",
+    "Prediction",
+    "PredictionRow",
+    "Predictor",
+    "ValidationCase",
+    "as_rows",
+    "assemble_group",
+    "choose_thresholds_and_clean",
+    "clean_labels",
+    "clean_mask",
+    "engines_registry",
+    "physical_cores",
+    "postprocessors",
+    "predict_paths",
+    "slices_form_volumes",
+]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.errors import MissingExtra, ModelFileError
+from delineate.errors import MissingExtra, ModelFileError, ResourceError
 from delineate.inference.model_file import ModelFile
 from delineate.registry import Registry
 
@@ -80,7 +80,10 @@ class OnnxRuntimeEngine:
         self._input = inputs[0].name
 
     def run(self, batch: Batch) -> Batch:
-        return np.asarray(self._session.run(None, {self._input: batch})[0], dtype=np.float32)
+        try:
+            return np.asarray(self._session.run(None, {self._input: batch})[0], dtype=np.float32)
+        except Exception as error:  # noqa: BLE001 - as above; most often memory
+            raise _failure(self.name, batch, error) from None
 
 
 class OpenVinoEngine:
@@ -114,8 +117,11 @@ class OpenVinoEngine:
         larger = [s[0] for s in self._compiled if s[1:] == batch.shape[1:] and count < s[0] <= 2 * count]
         if larger and batch.shape not in self._compiled:  # a volume's last batch: filling up is cheaper than compiling again
             batch = np.concatenate([batch, np.repeat(batch[-1:], min(larger) - count, axis=0)])
-        compiled = self._for_shape(batch.shape)
-        return np.array(compiled(batch)[0][:count], dtype=np.float32)  # a copy: the output buffer is reused
+        try:
+            answer = self._for_shape(batch.shape)(batch)[0]
+        except RuntimeError as error:
+            raise _failure(self.name, batch, error) from None
+        return np.array(answer[:count], dtype=np.float32)  # a copy: the output buffer is reused
 
     def _for_shape(self, shape: tuple[int, ...]) -> Any:
         """A network compiled for one fixed shape runs faster than a dynamic one; a few are kept, the oldest goes."""
@@ -162,6 +168,10 @@ def _check_ends(model: ModelFile, inputs: list[Any], outputs: list[Any], types: 
         reason = f"the network gives {outputs[0][1]} channels, its record says {wanted_out}"
     if reason:
         raise ModelFileError("model-record-damaged", path=model.path, reason=reason)
+
+
+def _failure(engine: str, batch: Batch, error: Exception) -> ResourceError:
+    return ResourceError("engine-failed", engine=engine, shape="×".join(map(str, batch.shape)), reason=_first_line(error))
 
 
 def _fixed(size: Any) -> int | None:

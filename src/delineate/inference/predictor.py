@@ -107,14 +107,14 @@ class Predictor:
         DataError
             The image does not fit the model (``channels-mismatch``, ``working-size-too-large``).
         ResourceError
-            ``out-of-memory``.
+            ``image-exceeds-memory``.
         """
         begun = time.perf_counter()
         try:
             labels, shares = self._planes(image, statistics, probabilities)
         except MemoryError:
             shape = "×".join(str(n) for n in image.geometry.shape)
-            raise ResourceError("out-of-memory", path=image.path or "image", shape=shape) from None
+            raise ResourceError("image-exceeds-memory", path=image.path or "image", shape=shape) from None
         if clean:
             labels = clean_labels(labels, self.record.labels, self.record.clean)
         return Prediction(Mask(labels, image.geometry), shares, time.perf_counter() - begun)

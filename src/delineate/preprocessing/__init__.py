@@ -8,8 +8,8 @@ neighbours. What comes back through :func:`restore` are probabilities, never log
 from delineate.preprocessing.labels import prepare_labels
 from delineate.preprocessing.prepare import Preparation, Prepared, prepare
 from delineate.preprocessing.restore import assemble, restore, restore_slices
-from delineate.preprocessing.statistics import Statistics, measure
-from delineate.preprocessing.trail import Trail, plan_trail
+from delineate.preprocessing.statistics import Statistics, measure, measured_jointly
+from delineate.preprocessing.trail import Trail, plan_trail, plane_axes
 
 __all__ = [
     "Preparation",
@@ -18,7 +18,9 @@ __all__ = [
     "Trail",
     "assemble",
     "measure",
+    "measured_jointly",
     "plan_trail",
+    "plane_axes",
     "prepare",
     "prepare_labels",
     "restore",

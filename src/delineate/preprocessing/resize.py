@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _GROUP = 4  # OpenCV is sure to handle up to four interleaved channels
+_ONE_PASS = 256  # pixels averaged into one
 
 
 def resize(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -17,7 +18,8 @@ def resize(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.floa
     height, width = plane.shape[1:]
     if (height, width) == size:
         return plane
-    if (size[0] < height and size[1] > width) or (size[0] > height and size[1] < width):
+    mixed = (size[0] < height and size[1] > width) or (size[0] > height and size[1] < width)
+    if mixed or height * width > _ONE_PASS * size[0] * size[1]:  # OpenCV's float sums over many pixels lose digits
         return _resize(_resize(plane, (size[0], width)), size)
     return _resize(plane, size)
 

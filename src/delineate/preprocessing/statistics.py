@@ -35,6 +35,12 @@ class Statistics:
     plane: tuple[int, int] | None = None
 
 
+def measured_jointly(recipe: Preprocessing) -> bool:
+    """Whether slices in files of their own need the other slices of their volume: for its intensities, or its one content box."""
+    scheme = recipe.normalisation.scheme
+    return scheme == "volume" or (recipe.crop == "content" and scheme in ("dataset", "none"))
+
+
 def measure(images: Iterable[Image], recipe: Preprocessing) -> Statistics:
     """Statistics over all ``images`` together (one image for the scheme ``image``, all slices for ``volume``).
 

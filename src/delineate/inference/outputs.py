@@ -1,0 +1,96 @@
+"""Where results go and in which form; never over an input, never over an earlier result unless asked."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.domain import Image, LabelSet, Mask
+from delineate.errors import UsageError
+from delineate.formats import write_labels, write_probabilities
+from delineate.formats.writing import MASK_FORMAT
+from delineate.inference.inputs import Job
+
+#: First suffix a mask format is written with; an input's own suffix is kept where it is one of them.
+_SUFFIXES = {
+    "png": (".png",),
+    "tiff": (".tif", ".tiff"),
+    "nifti": (".nii.gz", ".nii"),
+    "nrrd": (".nrrd",),
+    "mha": (".mha",),
+    "npy": (".npy",),
+    "npz": (".npz",),
+}
+_PICTURES = ("png", "tiff")
+
+
+@dataclass
+class Outputs:
+    """Hands out names under ``out``: the input's folders mirrored, ``<stem>_mask<suffix>``, numbered where two would collide."""
+
+    out: Path
+    inputs: frozenset[Path]
+    taken: set[str] = field(default_factory=set)
+
+    def base(self, job: Job) -> Path:
+        """Path of a job's results without ``_mask`` and suffix, its own in this job also on systems that ignore case."""
+        folder = self.out / job.below
+        stems = [job.stem, f"{job.stem}_{job.suffix.strip('.').replace('.', '_')}" if job.suffix else f"{job.stem}_2"]
+        number = 2
+        while True:
+            stem = stems.pop(0) if stems else f"{job.stem}_{(number := number + 1)}"
+            path = folder / stem
+            key = str(path).casefold()
+            if key not in self.taken:
+                self.taken.add(key)
+                return path
+
+    def masks(self, base: Path, image: Image, job: Job, labels: LabelSet, asked: str | None) -> list[Path]:
+        """The mask files to be written for ``image``: one, or one per class where classes overlap."""
+        name = mask_format(image, asked)
+        suffixes = _SUFFIXES.get(name, (job.suffix,))
+        suffix = job.suffix if job.suffix in suffixes else suffixes[0]
+        parts = [f"_{_safe(part)}" for part in labels.names] if labels.kind == "regions" else [""]
+        extra = ""
+        while True:
+            paths = [base.with_name(f"{base.name}_mask{extra}{part}{suffix}") for part in parts]
+            if not any(path.resolve() in self.inputs for path in paths):
+                return paths
+            extra += "_predicted"
+
+
+def check_format(asked: str | None) -> None:
+    """Raise UsageError ``unknown-choice`` where masks cannot be written as ``asked``."""
+    if asked is not None and MASK_FORMAT.get(asked, asked) not in _SUFFIXES:
+        raise UsageError("unknown-choice", kind="mask format", name=asked, choices=", ".join(_SUFFIXES))
+
+
+def mask_format(image: Image, asked: str | None) -> str:
+    """The format's name a mask of ``image`` is written in."""
+    name = MASK_FORMAT.get(asked or image.format, asked or image.format)
+    if name not in _SUFFIXES and asked is None:
+        name = "png" if image.geometry.ndim == 2 else "nifti"
+    return "tiff" if name == "png" and image.geometry.ndim == 3 else name
+
+
+def write_masks(paths: list[Path], mask: Mask, image: Image, labels: LabelSet, asked: str | None) -> list[Path]:
+    """Write the mask(s) of ``image``. Two-dimensional pictures of one class are 0/255, so that any viewer shows them; all others
+    hold the label values."""
+    values: list[NDArray[np.integer]] = list(mask.labels) if labels.kind == "regions" else [mask.labels]
+    one_class = labels.kind == "regions" or labels.classes == 1
+    if one_class and image.geometry.ndim == 2 and mask_format(image, asked) in _PICTURES:
+        values = [value * np.uint8(255) for value in values]
+    return [write_labels(path, value, image.geometry, like=image, format=asked) for path, value in zip(paths, values, strict=True)]
+
+
+def write_shares(base: Path, probabilities: NDArray[np.float32], image: Image) -> Path:
+    """Probabilities beside the mask: float TIFF, NIfTI or NPZ as the image's format suggests."""
+    return write_probabilities(base.with_name(f"{base.name}_probability"), probabilities, image.geometry, like=image)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w-]+", "-", name).strip("-") or "class"

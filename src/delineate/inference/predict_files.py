@@ -1,0 +1,288 @@
+"""Files in, masks out: the whole job, in which one bad file never ends the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from delineate.domain import Image, Mask
+from delineate.errors import DataError, DelineateError, ModelFileError, ResourceError, UsageError
+from delineate.events import EventSink, Note, Progress, discard
+from delineate.formats import IMAGE_SUFFIXES, read_image, suffix_of
+from delineate.inference.choose import assemble_group
+from delineate.inference.clean import clean_labels
+from delineate.inference.inputs import Inputs, Job, collect
+from delineate.inference.outputs import Outputs, check_format, write_masks, write_shares
+from delineate.inference.predictor import Prediction, Predictor
+from delineate.inference.rows import PredictionRow, RowWriter, done_row, earlier_outputs, failed_row
+from delineate.preprocessing import Statistics, measure, measured_jointly
+from delineate.recipe import Clean, ModelRecord
+
+MAX_GROUP_BYTES = 1 << 30
+"""Slices of a volume are held together up to this many bytes; beyond it each is prepared by itself."""
+
+Loaded = list[tuple[Job, Image | DelineateError]]
+
+
+@dataclass(frozen=True)
+class _Options:
+    format: str | None
+    overlay: bool
+    probabilities: bool
+    clean: bool
+    overwrite: bool
+
+
+def predict_paths(
+    predictor: Predictor,
+    inputs: Sequence[str | Path],
+    out: Path,
+    *,
+    format: str | None = None,  # noqa: A002 - the word a person types
+    overlay: bool = False,
+    probabilities: bool = False,
+    clean: bool = True,
+    recursive: bool = True,
+    overwrite: bool = False,
+    language: str = "en",
+    on_event: EventSink = discard,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[PredictionRow]:
+    """Segment files, folders, patterns and DICOM series; write masks, ``predictions.csv`` and what else is asked to ``out``.
+
+    Masks are called ``<stem>_mask<suffix>`` in the input's folder structure, geometry and format (PNG for JPEG and BMP, NIfTI for
+    DICOM). Nothing is written over an input, nor over an existing mask without ``overwrite``.
+
+    Where the model was trained on slices in files of their own (:func:`slices_form_volumes`), numbered 2-D images of one
+    folder that share name and size (``scan_1.tif``, ``scan_2.tif`` …) are taken for one volume: measured together and cleaned in
+    three dimensions, as in training and scoring.
+
+    The next image is read while one is computed. ``stop`` is asked between images.
+
+    Raises
+    ------
+    UsageError
+        ``nothing-to-predict``: no input holds an image; ``unknown-choice``: no such format; ``out-is-a-file``.
+    ResourceError
+        ``cannot-write``: the disk is full or read-only; what was done is in the CSV.
+    ModelFileError
+        The model cannot be computed. Trouble with single files is in their rows.
+    """
+    options = _Options(format, overlay, probabilities, clean, overwrite)
+    check_format(format)
+    if suffix_of(out) in IMAGE_SUFFIXES and not out.is_dir():
+        raise UsageError("out-is-a-file", path=out)
+    found = collect(inputs, out, recursive=recursive)
+    rows: list[PredictionRow] = []
+    if not found.jobs:
+        _raise_nothing(found, inputs)
+    # Masks of the data set that lie where ours would go are inputs too; those a former job of ours wrote are not.
+    others = {left.path.resolve() for left in found.left_out} - earlier_outputs(out)
+    outputs = Outputs(out, frozenset({job.path.resolve() for job in found.jobs} | others))
+    units = list(_units(found.jobs, predictor.record))
+    predictor.expect(len(found.jobs))
+    with RowWriter(out, predictor.record.labels, language) as table:
+
+        def note(row: PredictionRow) -> None:
+            rows.append(row)
+            table.add(row)
+
+        for left in found.left_out:
+            note(
+                failed_row(left.path, left.error)
+                if left.error
+                else PredictionRow(left.path, "skipped", code=left.code, params={"path": left.path})
+            )
+        count = 0
+        on_event(Progress("predict", 0, len(found.jobs)))
+        for loaded in _ahead(units):
+            if stop():
+                on_event(Note("predict-stopped", {"done": count, "total": len(found.jobs)}, "warning"))
+                break
+            for row in _unit(predictor, loaded, outputs, options):
+                note(row)
+            count += len(loaded)
+            on_event(Progress("predict", count, len(found.jobs)))
+    return rows
+
+
+def slices_form_volumes(record: ModelRecord) -> bool:
+    """Whether single 2-D files are parts of volumes for this model: its preprocessing measures them together, or its
+    provenance says so (``slices_form_volumes``)."""
+    return measured_jointly(record.preprocessing) or record.provenance.get("slices_form_volumes") is True
+
+
+def _units(jobs: list[Job], record: ModelRecord) -> Iterator[list[Job]]:
+    """Jobs that are computed together, in order."""
+    if not slices_form_volumes(record):
+        yield from ([job] for job in jobs)
+        return
+    groups: dict[object, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.series or job, []).append(job)
+    for members in groups.values():
+        yield sorted(members, key=lambda job: job.number)
+
+
+def _ahead(units: list[list[Job]]) -> Iterator[Loaded]:
+    """Units with their images, the next one read by a thread while the caller works. At most two are in memory."""
+    if len(units) == 1:
+        yield _load(units[0])
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
+        coming = pool.submit(_load, units[0])
+        try:
+            for unit in [*units[1:], None]:
+                loaded = coming.result()
+                if unit is not None:
+                    coming = pool.submit(_load, unit)
+                yield loaded
+                del loaded
+        finally:
+            coming.cancel()
+
+
+def _load(unit: list[Job]) -> Loaded:
+    return [(job, _read(job)) for job in unit]
+
+
+def _read(job: Job) -> Image | DelineateError:
+    try:
+        return read_image(job.path, item=job.item)
+    except DelineateError as error:
+        return error
+    except MemoryError:
+        return ResourceError("image-exceeds-memory", path=job.path, shape="?")
+
+
+def _unit(predictor: Predictor, loaded: Loaded, outputs: Outputs, options: _Options) -> Iterable[PredictionRow]:
+    images = [image for _, image in loaded if isinstance(image, Image)]
+    together = (
+        len(images) > 1
+        and len({(image.pixels.shape, image.geometry.ndim) for image in images}) == 1
+        and images[0].geometry.ndim == 2
+        and sum(image.pixels.nbytes for image in images) <= MAX_GROUP_BYTES
+    )
+    statistics = None
+    if together:
+        with contextlib.suppress(DataError):  # images that do not fit the model say so one by one below
+            statistics = measure(images, predictor.record.preprocessing)
+    plain = all(option == Clean() for option in predictor.record.clean) or not options.clean
+    if together and not plain:
+        yield from _volume(predictor, loaded, statistics, outputs, options)
+        return
+    for job, image in loaded:
+        yield _one(predictor, job, image, statistics, outputs, options)
+
+
+def _one(
+    predictor: Predictor,
+    job: Job,
+    image: Image | DelineateError,
+    statistics: Statistics | None,
+    outputs: Outputs,
+    options: _Options,
+) -> PredictionRow:
+    place = _place(predictor, job, image, outputs, options)
+    if isinstance(place, PredictionRow):
+        return place
+    assert isinstance(image, Image)
+    try:
+        found = predictor.predict(image, statistics=statistics, probabilities=options.probabilities, clean=options.clean)
+        return _write(predictor, job, image, found, place, options)
+    except DelineateError as error:
+        return _failed(job, error)
+
+
+def _volume(
+    predictor: Predictor, loaded: Loaded, statistics: Statistics | None, outputs: Outputs, options: _Options
+) -> Iterable[PredictionRow]:
+    """Slices of one volume: predicted one by one, cleaned as a whole, written one by one.
+
+    Slices whose mask exists are computed again all the same, for the clean-up needs them; only those missing are written.
+    """
+    kept: list[tuple[Job, Image, Prediction, tuple[Path, list[Path]]]] = []
+    skipped = []
+    for job, image in loaded:
+        place = _place(predictor, job, image, outputs, replace(options, overwrite=True))
+        if isinstance(place, PredictionRow) or not isinstance(image, Image):
+            skipped.append(place)
+            continue
+        try:
+            kept.append(
+                (
+                    job,
+                    image,
+                    predictor.predict(image, statistics=statistics, probabilities=options.probabilities, clean=False),
+                    place,
+                )
+            )
+        except DelineateError as error:
+            skipped.append(_failed(job, error))
+    yield from (row for row in skipped if isinstance(row, PredictionRow))
+    if not kept:
+        return
+    labels = predictor.record.labels
+    axis = 1 if labels.kind == "regions" else 0
+    volume = assemble_group([(number, found.mask.labels) for number, (*_, found, _place) in enumerate(kept)], leading=axis)
+    volume = clean_labels(volume, labels, predictor.record.clean)
+    for number, (job, image, found, place) in enumerate(kept):
+        if not options.overwrite and all(path.exists() for path in place[1]):
+            yield _exists(job, place[1])
+            continue
+        mask = Mask(np.take(volume, number, axis=axis), image.geometry)
+        try:
+            yield _write(predictor, job, image, replace(found, mask=mask), place, options)
+        except DelineateError as error:
+            yield _failed(job, error)
+
+
+def _place(
+    predictor: Predictor, job: Job, image: Image | DelineateError, outputs: Outputs, options: _Options
+) -> PredictionRow | tuple[Path, list[Path]]:
+    """Where the results of a job go, or the row that ends it before anything is computed."""
+    base = outputs.base(job)
+    if isinstance(image, DelineateError):
+        return failed_row(job.path, image)
+    targets = outputs.masks(base, image, job, predictor.record.labels, options.format)
+    if not options.overwrite and all(path.exists() for path in targets):
+        return _exists(job, targets)
+    return base, targets
+
+
+def _exists(job: Job, targets: list[Path]) -> PredictionRow:
+    return PredictionRow(job.path, "skipped", tuple(targets), "exists", {"path": job.path, "output": targets[0]})
+
+
+def _write(
+    predictor: Predictor, job: Job, image: Image, found: Prediction, place: tuple[Path, list[Path]], options: _Options
+) -> PredictionRow:
+    base, targets = place
+    labels = predictor.record.labels
+    written = write_masks(targets, found.mask, image, labels, options.format)
+    if options.overlay:
+        from delineate.inference.overlay import write_overlay
+
+        written.append(write_overlay(base.with_name(f"{base.name}_overlay.png"), image, found.mask, labels))
+    if found.probabilities is not None:
+        written.append(write_shares(base, found.probabilities, image))
+    return done_row(job.path, written, image, found.mask, labels, found.seconds, predictor.engine)
+
+
+def _failed(job: Job, error: DelineateError) -> PredictionRow:
+    """The row of a file's trouble. What would fail every further file too, a useless model or a full disk, ends the job instead."""
+    if isinstance(error, ModelFileError) or error.code == "cannot-write":
+        raise error
+    return failed_row(job.path, error)
+
+
+def _raise_nothing(found: Inputs, inputs: Sequence[str | Path]) -> None:
+    if len(found.left_out) == 1 and found.left_out[0].error is not None:
+        raise found.left_out[0].error
+    raise UsageError("nothing-to-predict", inputs=", ".join(str(entry) for entry in inputs), files=len(found.left_out))

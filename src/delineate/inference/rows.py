@@ -1,0 +1,148 @@
+"""predictions.csv: what became of every input."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import numpy as np
+
+from delineate.domain import Image, LabelSet, Mask
+from delineate.errors import DelineateError, ResourceError
+from delineate.i18n import translate
+
+CSV_NAME = "predictions.csv"
+
+
+@dataclass(frozen=True)
+class PredictionRow:
+    """One line of predictions.csv.
+
+    ``status`` ``done``, ``skipped`` or ``failed``; for the latter two ``code`` and ``params`` give the sentence (``skip.<code>``,
+    ``error.<code>``). ``areas``: pixels or voxels per class; ``volumes``: ml per class where the spacing of a volume is known.
+    """
+
+    input: Path
+    status: Literal["done", "skipped", "failed"]
+    outputs: tuple[Path, ...] = ()
+    code: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    width: int | None = None
+    height: int | None = None
+    slices: int | None = None
+    seconds: float | None = None
+    engine: str = ""
+    areas: Mapping[str, int] = field(default_factory=dict)
+    volumes: Mapping[str, float] = field(default_factory=dict)
+
+    def sentence(self, language: str = "en") -> str:
+        """Why it was skipped or failed, for a person; empty where it was done."""
+        return (
+            translate(f"{'skip' if self.status == 'skipped' else 'error'}.{self.code}", language, **self.params)
+            if self.code
+            else ""
+        )
+
+
+def done_row(
+    path: Path, outputs: list[Path], image: Image, mask: Mask, labels: LabelSet, seconds: float, engine: str
+) -> PredictionRow:
+    geometry = image.geometry
+    areas = {name: int(np.count_nonzero(labels.one_class(mask.labels, k))) for k, name in enumerate(labels.names, start=1)}
+    volumes = {}
+    if geometry.ndim == 3 and geometry.spacing is not None:
+        volumes = {name: area * math.prod(geometry.spacing) / 1000 for name, area in areas.items()}
+    slices = geometry.shape[0] if geometry.ndim == 3 else 1
+    height, width = geometry.shape[-2:]
+    return PredictionRow(path, "done", tuple(outputs), "", {}, width, height, slices, round(seconds, 3), engine, areas, volumes)
+
+
+def failed_row(path: Path, error: DelineateError) -> PredictionRow:
+    return PredictionRow(path, "failed", code=error.code, params=error.params)
+
+
+class RowWriter:
+    """Appends rows to predictions.csv as they come, so that a job cut short still says what it did.
+
+    A later job adds to the same file; where the columns differ (another model's classes) the old file is kept under a number.
+    """
+
+    def __init__(self, folder: Path, labels: LabelSet, language: str) -> None:
+        self.path = folder / CSV_NAME
+        self._language = language
+        self._names = labels.names
+        self._columns = ["input", "output", "status", "code", "reason", "width", "height", "slices", "seconds", "engine"]
+        self._columns += [f"area_px_{name}" for name in labels.names] + [f"volume_ml_{name}" for name in labels.names]
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> RowWriter:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = not self._fits()
+            self._file = self.path.open("a", encoding="utf-8", newline="")
+            self._csv = csv.writer(self._file)
+            if fresh:
+                self._csv.writerow(self._columns)
+        except OSError as error:
+            raise ResourceError("cannot-write", path=self.path, reason=error.strerror or str(error)) from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def add(self, row: PredictionRow) -> None:
+        assert self._file is not None
+        values: list[Any] = [row.input, ";".join(str(path) for path in row.outputs), row.status, row.code]
+        values += [row.sentence(self._language), row.width, row.height, row.slices, row.seconds, row.engine]
+        values += [row.areas.get(name) for name in self._names]
+        values += [None if (volume := row.volumes.get(name)) is None else f"{volume:.4g}" for name in self._names]
+        try:
+            self._csv.writerow(["" if value is None else _plain(value) for value in values])
+            self._file.flush()
+        except OSError as error:
+            raise ResourceError("cannot-write", path=self.path, reason=error.strerror or str(error)) from None
+
+    def _fits(self) -> bool:
+        """Whether there is a file with our columns; another one is moved out of the way."""
+        if not self.path.exists():
+            return False
+        with self.path.open(encoding="utf-8", errors="replace", newline="") as file:
+            if next(csv.reader(file), []) == self._columns:
+                return True
+        number = 2
+        while (old := self.path.with_name(f"predictions_{number}.csv")).exists():
+            number += 1
+        self.path.rename(old)
+        return False
+
+
+def earlier_outputs(folder: Path) -> set[Path]:
+    """What former jobs wrote, by all predictions*.csv of ``folder``."""
+    found: set[Path] = set()
+    for path in sorted(folder.glob("predictions*.csv")) if folder.is_dir() else []:
+        try:
+            with path.open(encoding="utf-8", errors="replace", newline="") as file:
+                for row in csv.DictReader(file):
+                    found.update(Path(name).resolve() for name in (row.get("output") or "").split(";") if name)
+        except (OSError, csv.Error):
+            continue
+    return found
+
+
+def _plain(value: object) -> str:
+    """Text that a spreadsheet does not take for a formula, and that fits UTF-8 (file names may hold stray bytes)."""
+    text = str(value).encode("utf-8", "replace").decode("utf-8")
+    return "'" + text if text[:1] in ("=", "+", "-", "@") and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -57,9 +57,10 @@ def object_facts(inside: NDArray[np.bool_]) -> ObjectFacts | None:
     cut = np.pad(inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].astype(np.uint8), 1)
     count, _, stats, _ = cv2.connectedComponentsWithStats(cut, connectivity=8)
     sizes = sorted((int(area) for area in stats[1:, cv2.CC_STAT_AREA]), reverse=True)
-    distance = cv2.distanceTransform(cut, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    ridge = (cut > 0) & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)) - 1e-6)
-    thickness = float(np.median(2 * distance[ridge] - 1)) if ridge.any() else None
+    # Squared distances are whole numbers; OpenCV's last digits depend on how it divides the work among threads.
+    squared = np.rint(cv2.distanceTransform(cut, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).astype(np.float64) ** 2)
+    ridge = (cut > 0) & (squared >= cv2.dilate(squared, np.ones((3, 3), np.uint8)))
+    thickness = float(np.median(2 * np.sqrt(squared[ridge]) - 1)) if ridge.any() else None
     return ObjectFacts(int(count) - 1, tuple(sizes[:MAX_OBJECTS]), thickness)
 
 

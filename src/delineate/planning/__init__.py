@@ -3,9 +3,10 @@
 from delineate.planning.budget import Choice, choose_size_and_width
 from delineate.planning.draft import Draft, draft_recipe
 from delineate.planning.overrides import apply_overrides, parse_assignment
-from delineate.planning.schedule import Machine, plan_training, unet_options
+from delineate.planning.schedule import BUDGET_WIDTHS, Machine, plan_training, unet_options
 
 __all__ = [
+    "BUDGET_WIDTHS",
     "Choice",
     "Draft",
     "Machine",

@@ -93,7 +93,7 @@ def interpolated_ceiling(ceilings: Mapping[int, float], side: int) -> float:
     for low, high in itertools.pairwise(known):
         if low <= side <= high:
             share = (side - low) / (high - low)
-            return ceilings[low] * (1 - share) + ceilings[high] * share
+            return float(ceilings[low] * (1 - share) + ceilings[high] * share)
     return 1.0 if side > known[-1] else ceilings[known[-1]]
 
 

@@ -13,8 +13,9 @@ from delineate.recipe import NetworkRecipe, Preprocessing, Reason, Recipe, UNetO
 #: Validation may take this share of the training time.
 VALIDATION_SHARE = 0.08
 MOST_EPOCHS, FEWEST_EPOCHS = 40, 5
-#: One more image in the cache is seen this often before the network is likely to have learnt it by heart.
 BUDGET_WIDTHS = (16, 24, 32)
+#: Below this many seconds only the narrowest network is considered: timing the others would cost more than they could give.
+WIDER_FROM = 400.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def plan_training(
             raise ValueError("'machine.step_seconds' is needed to plan by time")
         choice = choose_size_and_width(
             sizes,
-            [_width_of(network)] if network is not None else BUDGET_WIDTHS,
+            [_width_of(network)] if network is not None else BUDGET_WIDTHS if seconds >= WIDER_FROM else BUDGET_WIDTHS[:1],
             ceilings,
             seconds * (1 - VALIDATION_SHARE),
             machine.step_seconds,

@@ -8,7 +8,7 @@ from functools import cache
 from delineate.dataset import CaseFacts, Fingerprint
 from delineate.errors import UsageError
 from delineate.events import EventSink, Note
-from delineate.planning import Draft, Machine, apply_overrides, draft_recipe, plan_training, unet_options
+from delineate.planning import BUDGET_WIDTHS, Draft, Machine, apply_overrides, draft_recipe, plan_training, unet_options
 from delineate.recipe import UNET_PRESETS, NetworkRecipe, Recipe, load, save_json
 from delineate.workflows.examine import Examined
 from delineate.workflows.fold import Fold
@@ -116,18 +116,23 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
         chosen = network or NetworkRecipe(name="unet", options=unet_options(width, draft.sizes[-1]).model_dump(mode="json"))
         return draft.recipe.model_copy(update={"training": training, "network": chosen})
 
-    # Two sizes are timed per width and the rest follows: beyond a small fixed cost, time grows with the number of pixels.
+    # The narrowest network is timed at two sizes, since beyond a fixed cost time grows with the number of pixels; wider ones at
+    # the small size only. Each trial is seconds that training does not get.
+    small, large, batch = draft.sizes[0], draft.sizes[-1], 8
+
     @cache
     def line(width: int) -> tuple[float, float]:
-        small, large = draft.sizes[0], draft.sizes[-1]
-        batch = 8
-        low = time_step(recipe_of(width), small, batch)
+        """(seconds per step, seconds per pixel)."""
+        low = time_step(recipe_of(width), small, batch, repetitions=3)
+        low_pixels, high_pixels = batch * small[0] * small[1], batch * large[0] * large[1]
         if small == large:
-            return 0.0, low / (batch * small[0] * small[1])
+            return 0.0, low / low_pixels
+        if width != BUDGET_WIDTHS[0] and network is None:
+            fixed, slope = line(BUDGET_WIDTHS[0])
+            return fixed, slope * max(low - fixed, 0.1 * low) / (slope * low_pixels)
         high = time_step(recipe_of(width), large, batch, repetitions=3)
-        pixels = batch * small[0] * small[1], batch * large[0] * large[1]
-        slope = max((high - low) / (pixels[1] - pixels[0]), 0.5 * high / pixels[1])
-        return max(0.0, high - slope * pixels[1]), slope
+        slope = max((high - low) / (high_pixels - low_pixels), 0.5 * high / high_pixels)
+        return max(0.0, high - slope * high_pixels), slope
 
     def step_seconds(width: int, size: tuple[int, int], batch: int) -> float:
         fixed, slope = line(width)
@@ -167,7 +172,7 @@ def _training_seconds(
     reserve = FIXED_RESERVE + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
     caching = sum(pixels[case.id] for part in ("train", "validation") for case in fold.parts[part]) / 1e6 * 0.05
     assert machine.step_seconds is not None
-    machine.step_seconds(16, draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used
+    machine.step_seconds(BUDGET_WIDTHS[0], draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()
     share = (options.budget * (1 - MARGIN) - elapsed) / len(folds)
     reserve = min(reserve, 0.5 * share) if share > 0 else reserve

@@ -17,7 +17,6 @@ from delineate.workflows.examine import scan_folder
 from delineate.workflows.folder import RunFolder
 from delineate.workflows.options import DataOptions
 from delineate.workflows.scorecard import score_parts, write_summary
-from delineate.workflows.stages import stage
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,7 @@ def _new_persons(
     record = ModelFile.open(model).record
     folder = Path(out) if out else Path(f"evaluation-{record.name}")
     scan = scan_folder(data, reading, on_event)
-    with stage("masks", on_event):
-        rule, labels, _ = infer_mask_rule(scan, classes=reading.classes, on_event=on_event)
+    rule, labels, _ = infer_mask_rule(scan, classes=reading.classes, on_event=on_event)
     rule = _same_classes(rule, labels, record.labels)
     cases = [case for case in scan.cases if case.masks]
     if not cases:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from delineate import layouts
 from delineate.dataset import CaseFacts, MaskEvidence, infer_mask_rule, make_splits, measure_cases
-from delineate.dataset.checks import run_checks
+from delineate.dataset.checks import CheckContext, run_checks
 from delineate.domain import Case, Finding, LabelSet, Scan
 from delineate.errors import DataError, UsageError
 from delineate.events import EventSink
@@ -66,10 +66,8 @@ def scan_folder(data: Path, reading: DataOptions, on_event: EventSink) -> Scan:
 def examine(data: Path, reading: DataOptions, splitting: SplitOptions, *, seed: int, on_event: EventSink) -> Examined:
     """Scan, infer the mask rule, measure every case once, split, check."""
     scan = scan_folder(data, reading, on_event)
-    with stage("masks", on_event):
-        rule, labels, evidence = infer_mask_rule(scan, classes=reading.classes, on_event=on_event)
-    with stage("measure", on_event, len(scan.cases)):
-        facts = measure_cases(scan, rule, labels, on_event=on_event)
+    rule, labels, evidence = infer_mask_rule(scan, classes=reading.classes, on_event=on_event)
+    facts = measure_cases(scan, rule, labels, on_event=on_event)
     splits: Splits | None = None
     more: list[Finding] = list(evidence.findings)
     with stage("split", on_event):
@@ -90,7 +88,7 @@ def examine(data: Path, reading: DataOptions, splitting: SplitOptions, *, seed: 
             # A folder that cannot be split can still be looked at; `run` stops at this finding.
             more.append(Finding("cannot-split", "error", scan.root, params={"reason": str(error)}))
     with stage("check", on_event):
-        findings = run_checks(scan, facts, rule, labels, splits, mask_findings=more)
+        findings = run_checks(CheckContext(scan=scan, facts=facts, rule=rule, labels=labels, splits=splits), more)
     return Examined(scan, rule, labels, evidence, facts, splits, findings)
 
 

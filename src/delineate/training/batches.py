@@ -87,11 +87,14 @@ class BatchMaker:
     ) -> tuple[NDArray[np.float16], NDArray[np.uint8], tuple[float, float]]:
         """A window of exactly ``window`` around the crop's centre, and that centre (x, y) within it."""
         height, width = self.cache.planes[one.plane].shape
-        target = self._pixel_of(one, rng) if one.label else (rng.uniform(0, height), rng.uniform(0, width))
+        anywhere = rng.random(2)
+        target = self._pixel_of(one, rng) if one.label else None
         middle, firsts, ends, pads = [], [], [], []
-        for place, side, crop, want in zip(target, (height, width), size, window, strict=True):
-            # the crop stays inside the plane where it fits, else it is centred
-            centre = min(max(place, crop / 2), side - crop / 2) if side > crop else side / 2
+        for axis, (side, crop, want) in enumerate(zip((height, width), size, window, strict=True)):
+            # the crop stays inside the plane where it fits, else it is centred; it begins on a whole pixel
+            room = side - crop
+            start = room * anywhere[axis] if target is None else target[axis] - crop / 2
+            centre = math.floor(min(max(start, 0), room) if room > 0 else room / 2) + crop / 2
             first = math.floor(centre - want / 2)
             inside = max(0, first), min(side, first + want)
             firsts.append(inside[0])

@@ -7,11 +7,11 @@ the same time, and a crash leaves nothing that looks finished.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,6 +29,7 @@ from delineate.errors import DataError, DelineateError, ResourceError
 from delineate.events import EventSink, Note, Progress, StageFinished, StageStarted, discard
 from delineate.preprocessing import Statistics, measure, prepare, prepare_labels
 from delineate.recipe import Recipe, save_json
+from delineate.training.disk import disk_error
 from delineate.training.planes import INDEX, LABELS, PLANES, PlaneCache, open_cache
 from delineate.version import __version__
 
@@ -74,15 +75,16 @@ def build_cache(
     cache = open_cache(target)
     if cache is None:
         _remove_leftovers(folder)
-        building = folder / f".{key[:20]}.{os.getpid()}.tmp"
         try:
-            building.mkdir(parents=True, exist_ok=True)
-            _build(cases, recipe, key, building, workers or _cores(), on_event, on_error)
-            _publish(building, target)
+            folder.mkdir(parents=True, exist_ok=True)
+            building = Path(tempfile.mkdtemp(prefix=f".{key[:20]}.", suffix=".tmp", dir=folder))
+            try:
+                _build(cases, recipe, key, building, workers or _cores(), on_event, on_error)
+                _publish(building, target)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
         except OSError as error:
             raise disk_error(error, folder) from None
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
         cache = open_cache(target)
         if cache is None:
             raise ResourceError("cannot-write", path=target, reason="the finished cache could not be read back")
@@ -273,10 +275,3 @@ def _remove_leftovers(folder: Path) -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def disk_error(error: OSError, path: Path) -> ResourceError:
-    """The error a person can act on: a full disk, or a folder that cannot be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return ResourceError("disk-full", path=path)
-    return ResourceError("cannot-write", path=path, reason=error.strerror or str(error))

@@ -7,6 +7,7 @@ there. ``last.pt`` holds tensors and plain values only and is read with ``weight
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from torch import nn
 from delineate.errors import ResourceError, RunError
 from delineate.models import build
 from delineate.recipe import Recipe
-from delineate.training.cache import disk_error
+from delineate.training.disk import disk_error
 
 FORMAT = 1
 LAST = Path("checkpoints", "last.pt")
@@ -62,9 +63,10 @@ def load_last(run_folder: Path, digest: str) -> dict[str, Any] | None:
 
 
 def save_best(run_folder: Path, network: nn.Module, step: int, score: float) -> None:
-    """Write the weights and buffers of ``network`` as ``best.safetensors`` with their step and score as metadata."""
+    """Write the weights and buffers of ``network`` as ``best.safetensors`` with its step and score as metadata."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    data = save(tensors, metadata={"step": str(step), "score": repr(score)})
+    # one entry only: safetensors writes several in random order, and equal runs should give equal files
+    data = save(tensors, metadata={"delineate": json.dumps({"step": step, "score": score})})
     _write(run_folder / BEST, lambda file: file.write(data))
 
 

@@ -31,7 +31,7 @@ from delineate.events import EpochFinished, EventSink, Note, Progress, StageFini
 from delineate.recipe import Recipe, Stage
 from delineate.training import checkpoints, history, schedule
 from delineate.training.batches import BatchMaker, Prefetcher
-from delineate.training.cache import disk_error
+from delineate.training.disk import disk_error
 from delineate.training.planes import PlaneCache
 from delineate.training.schedule import Timeline
 from delineate.training.step import Learner

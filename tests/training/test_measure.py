@@ -1,0 +1,35 @@
+"""Measured numbers are positive, repeatable in kind, and more work takes longer."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+from tests.training.small import small_recipe
+
+from delineate.domain import LabelSet
+from delineate.training import machine_profile, time_inference, time_step
+
+
+def test_the_machine_is_measured_within_seconds() -> None:
+    started = time.monotonic()
+    profile = machine_profile("cpu")
+    assert time.monotonic() - started < 20
+    assert profile.device == "cpu"
+    assert 1 <= profile.threads <= profile.cores
+    assert all(value > 0 for value in profile.seconds.values())
+    fp32 = min(value for name, value in profile.seconds.items() if name.startswith("fp32"))
+    assert (profile.precision == "bf16") == (profile.seconds["half channels_last"] < 0.9 * fp32)
+
+
+@pytest.mark.parametrize("kind", ["binary", "regions"])
+def test_steps_are_timed_and_threads_put_back(kind: str) -> None:
+    names = ("a",) if kind == "binary" else ("a", "b")
+    recipe = small_recipe(threads=1).model_copy(update={"labels": LabelSet(kind=kind, names=names)})
+    torch.set_num_threads(2)
+    small = time_step(recipe, (16, 16), 1, channels=3, repetitions=5)
+    large = time_step(recipe, (64, 64), 8, channels=3, repetitions=3)
+    assert 0 < small < large
+    assert 0 < time_inference(recipe, (64, 64), 8, repetitions=3) < large
+    assert torch.get_num_threads() == 2

@@ -12,7 +12,7 @@ from delineate.layouts.proposal import Proposal, numbered_classes
 from delineate.layouts.tree import Item, Tree
 from delineate.layouts.words import LATERAL, OTHER_WORDS, folder_words, stem_words, tokens
 
-_TIME_SERIES = frozenset(("4d", "cine"))
+_TIME_SERIES = frozenset(("4d", "cine", "sequence"))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from delineate.layouts.building import split_of
 from delineate.layouts.paired_folders import Folder, Place, places
 from delineate.layouts.proposal import Proposal, layout, numbered_classes
 from delineate.layouts.tree import Item, Tree, fold
-from delineate.layouts.words import LATERAL, MASK_WORDS, stem_words, tokens
+from delineate.layouts.words import LATERAL, MASK_WORDS, tokens
 
 CaseFolder = tuple[Item, list[Item]]
 
@@ -65,7 +65,7 @@ def _case_folders(tree: Tree) -> tuple[list[CaseFolder], list[Item], list[Item]]
         homes = [home for home in by_rest.get(place.folder[:-1], ()) if len(tree.folders[home.folder]) == 1]
         masks = tree.folders[place.folder]
         image = tree.folders[homes[0].folder][0] if len(homes) == 1 else None
-        if image is None:
+        if image is None or homes[0].folder in taken:  # a second mask folder of one image: nothing says which is meant
             lone_masks += masks
             continue
         taken.add(homes[0].folder)
@@ -79,7 +79,7 @@ def _case_folders(tree: Tree) -> tuple[list[CaseFolder], list[Item], list[Item]]
 
 
 def _same_name(image: Item, mask: Item) -> bool:
-    return fold(image.stem) == fold(mask.stem) or stem_words(image.stem).plain in stem_words(mask.stem).mask_keys
+    return fold(image.stem) in fold(mask.stem)
 
 
 def _organ(mask: Item) -> str:

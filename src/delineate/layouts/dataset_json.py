@@ -82,6 +82,7 @@ def msd(tree: Tree) -> Proposal | None:
             channels = data.get("modality") or data.get("channel_names")
             if isinstance(channels, dict):
                 proposal.evidence["channels"] = [str(name) for name in channels.values()]
+    proposal.declared = True
     proposal.evidence["pairs"] = len(proposal.cases)
     return proposal if proposal.cases else None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from delineate.layouts.tree import Item, fold
-from delineate.layouts.words import StemWords, stem_words
+from delineate.layouts.words import WEAK_MASK_WORDS, StemWords, stem_words, tokens
 
 _MIN_DERIVED = 2  # pairs that a rule found in the names themselves must make
 
@@ -53,6 +53,8 @@ def match_names(images: Iterable[Item], masks: Iterable[Item], derive: bool = Tr
         else:
             result.pairs[image].append((mask, rest))
             result.rule[rule] += 1
+    if derive:
+        left = _by_weak_word(result, index, left)
     free = [image for image in images if image not in result.pairs and image not in result.raters]
     if derive and left and free:
         found, rule = _derived(free, left)
@@ -64,6 +66,21 @@ def match_names(images: Iterable[Item], masks: Iterable[Item], derive: bool = Tr
     result.lone_masks = left
     result.lone_images = [image for image in images if image not in result.pairs and image not in result.raters]
     return result
+
+
+def _by_weak_word(result: Match, index: _Index, masks: list[Item]) -> list[Item]:
+    """``IMD002_lesion`` in a folder of masks: words that mean a mask only there."""
+    left = []
+    for mask in masks:
+        words = tokens(mask.stem)
+        key = "_".join(word for word in words if word not in WEAK_MASK_WORDS)
+        images = index.plain.get(key, [])
+        if len(images) == 1 and len(words) > 1 and images[0] not in result.pairs:
+            result.pairs[images[0]].append((mask, ""))
+            result.rule["weak-word"] += 1
+        else:
+            left.append(mask)
+    return left
 
 
 class _Index:

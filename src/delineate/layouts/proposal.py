@@ -18,7 +18,7 @@ class Proposal:
 
     ``lone_images`` and ``lone_masks`` belong to the layout but miss their partner: each becomes a finding. ``explained`` are
     files the layout knows the meaning of. ``unit`` overrides what the patient rules find (stacks: ``block``).
-    ``files`` is how many image-like files a case's source stands for when it is not one (a DICOM folder).
+    ``declared``: somebody wrote down what belongs together, so that little coverage is no doubt.
     """
 
     cases: list[Case]
@@ -30,6 +30,7 @@ class Proposal:
     evidence: dict[str, Any] = field(default_factory=dict)
     unit: Unit | None = None
     patients_given: bool = False
+    declared: bool = False
 
     @property
     def used(self) -> set[Path]:

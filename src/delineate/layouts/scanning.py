@@ -51,7 +51,7 @@ def scan(
     Raises
     ------
     DataError
-        ``file-missing``, ``not-a-folder``, ``folder-empty``, ``no-images``, ``no-masks``, ``layout-unknown``,
+        ``file-missing``, ``not-a-folder``, ``folder-empty``, ``no-images``, ``no-mask-files``, ``layout-unknown``,
         ``layout-does-not-fit``, ``no-usable-files``, ``table-…``, ``pattern-…``.
     UsageError
         ``unknown-choice`` (layout), ``patterns-both``, ``bad-pattern``, ``patterns-share-nothing``, ``too-many-ways``.
@@ -98,7 +98,7 @@ def _propose(
             scores[entry.name] = max(round(score, 3), scores.get(entry.name, 0.0))
             candidates.append((round(score, 2), entry.specificity, -len(candidates), entry.name, view, proposal))
     best = max(candidates, key=lambda c: c[:3], default=None)
-    if best is None or (best[0] < MIN_SCORE and layout is None):
+    if best is None or (best[0] < MIN_SCORE and layout is None and not best[5].declared):
         raise cannot_explain(tree, layout, scores)
     return best[3], best[4], best[5], scores
 

@@ -138,11 +138,13 @@ def _by_common_ending(tree: Tree) -> tuple[list[Pairing], list[Finding]]:
     for names in groups.values():
         match = Match()
         for name, group in names.items():
+            if count >= twins and name.endswith(ending) and name[: -len(ending)] in names:
+                continue  # a mask itself
             if count >= twins:
                 partner = names.get(name + ending, [])
                 if len(group) == 1 and len(partner) == 1:
                     match.pairs[group[0]].append((partner[0], ""))
-                elif not name.endswith(ending):
+                else:
                     match.lone_images += group
             elif len(group) == 2 and {item.suffix in LOSSY_SUFFIXES for item in group} == {True, False}:
                 image, mask = sorted(group, key=lambda item: item.suffix not in LOSSY_SUFFIXES)

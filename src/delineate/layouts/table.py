@@ -170,6 +170,7 @@ def from_rows(tree: Tree, path: Path, rows: list[list[str]], columns: Columns) -
                 split=_SPLITS.get(split.lower(), split) or None,
             )
         )
+    proposal.declared = True
     proposal.patients_given = columns.patient is not None
     proposal.class_names = {number: name for name, number in numbers.items()}
     proposal.evidence = {"pairs": len(proposal.cases), "table": path.name, "rows": len(rows) - 1}

@@ -26,7 +26,7 @@ SKETCHES = """\
 
 
 def cannot_explain(tree: Tree, layout: str | None, scores: dict[str, float]) -> DataError:
-    """``folder-empty``, ``no-images``, ``no-masks`` (nothing claims to be a mask), ``layout-does-not-fit``, ``layout-unknown``."""
+    """``folder-empty``, ``no-images``, ``no-mask-files`` (nothing claims to be a mask), ``layout-does-not-fit``, ``layout-unknown``."""
     if not tree.images and not tree.others:
         return DataError("folder-empty", path=tree.root)
     found = describe(tree)
@@ -40,7 +40,9 @@ def cannot_explain(tree: Tree, layout: str | None, scores: dict[str, float]) -> 
     )
     best = max(scores.items(), key=lambda pair: pair[1], default=None)
     nearest = f"{best[0]} ({best[1]:.0%})" if best else "–"
-    return DataError("layout-unknown" if masks else "no-masks", path=tree.root, found=found, expected=SKETCHES, nearest=nearest)
+    return DataError(
+        "layout-unknown" if masks else "no-mask-files", path=tree.root, found=found, expected=SKETCHES, nearest=nearest
+    )
 
 
 def describe(tree: Tree) -> str:

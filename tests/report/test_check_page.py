@@ -193,8 +193,16 @@ def test_outlines_are_drawn_on_the_edge_only() -> None:
     mask = np.zeros((20, 20), np.uint8)
     mask[5:15, 5:15] = 1
     picture = outlined(np.zeros((100, 100, 3), np.uint8), mask, LABELS)
-    assert picture[50, 25:27].any() and picture[25:27, 50].any()
+    assert picture[50, 24:27].any() and picture[24:27, 50].any()
     assert not picture[50, 50].any() and not picture[5, 5].any()
+
+
+def test_outlines_are_seen_on_white_too() -> None:
+    mask = np.zeros((20, 20), np.uint8)
+    mask[5:15, 5:15] = 1
+    picture = outlined(np.full((100, 100, 3), 255, np.uint8), mask, LABELS)
+    assert picture[50, 22:29].min() < 100
+    assert (picture[50, 45:55] == 255).all()
 
 
 def test_histograms() -> None:

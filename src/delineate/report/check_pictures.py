@@ -56,7 +56,7 @@ def montage(
             image, mask = _planes(cases[fact.case], rule, labels)
         except (DelineateError, KeyError):
             continue  # became unreadable since it was measured; the findings name such files
-        picture = outlined(_shown(image.pixels, TILE), mask.labels, labels)
+        picture = outlined(_shown(image.pixels, TILE, image.spacing), mask.labels, labels)
         share = 100 * fact.foreground_pixels / max(fact.pixels, 1)
         tiles.append(Tile(_png(picture), fact.case, fact.person, share, image.plane))
     return tiles
@@ -91,7 +91,7 @@ def rule_example(facts: Sequence[CaseFacts], cases: Mapping[str, Case], rule: Ma
         raw = _raw_plane(case, image.index)
     except DelineateError:
         return None
-    picture = _shown(image.pixels, LARGE)
+    picture = _shown(image.pixels, LARGE, image.spacing)
     size = picture.shape[1], picture.shape[0]
     drawn = cv2.resize(_coloured(mask.labels, labels), size, interpolation=cv2.INTER_NEAREST)
     return Example(
@@ -106,9 +106,11 @@ def rule_example(facts: Sequence[CaseFacts], cases: Mapping[str, Case], rule: Ma
 
 @dataclass(frozen=True)
 class _Plane:
-    """``pixels`` (C, h, w) of one plane; ``index`` and ``plane`` (1…n, n) where it is one of a volume."""
+    """``pixels`` (C, h, w) of one plane, ``spacing`` of its rows and columns in mm; ``index`` and ``plane`` (1…n, n) where it is
+    one of a volume."""
 
     pixels: NDArray[Any]
+    spacing: tuple[float, ...] | None
     index: int | None
     plane: tuple[int, int] | None
 
@@ -122,12 +124,13 @@ def _planes(case: Case, rule: MaskRule, labels: LabelSet) -> tuple[_Plane, _Labe
     """The plane with most foreground: of the image, and of its labels ((h, w), or (K, h, w) for regions)."""
     image = load_image(case)
     mask = load_mask(case, rule, labels, image_geometry=image.geometry).labels
+    spacing = None if image.geometry.spacing is None else image.geometry.spacing[-2:]
     if image.geometry.ndim == 2:
-        return _Plane(image.pixels, None, None), _Labels(mask)
+        return _Plane(image.pixels, spacing, None, None), _Labels(mask)
     marked = (mask != 0) & (mask != IGNORE)
     counts = marked.sum(axis=tuple(i for i in range(mask.ndim) if i != mask.ndim - 3))
     index = int(np.argmax(counts)) if counts.any() else len(counts) // 2
-    return _Plane(image.pixels[:, index], index, (index + 1, len(counts))), _Labels(mask[..., index, :, :])
+    return _Plane(image.pixels[:, index], spacing, index, (index + 1, len(counts))), _Labels(mask[..., index, :, :])
 
 
 def _raw_plane(case: Case, index: int | None) -> Rgb:
@@ -150,22 +153,27 @@ def _raw_plane(case: Case, index: int | None) -> Rgb:
     return np.zeros((8, 8, 3), np.uint8) if total is None else np.ascontiguousarray(total, np.uint8)
 
 
-def _shown(pixels: NDArray[Any], side: int) -> Rgb:
-    """(C, h, w) → (rows, columns, 3) for looking at, longest side ``side``. Three channels are shown as colours, else the first."""
+def _shown(pixels: NDArray[Any], side: int, spacing: tuple[float, ...] | None = None) -> Rgb:
+    """(C, h, w) → (rows, columns, 3) for looking at, longest side ``side``, pixels of unequal sides
+    (``spacing``) shown in their proportion. Three channels are shown as colours, else the first."""
     chosen = pixels[:3] if pixels.shape[0] == 3 else pixels[:1]
-    too_dark = float(np.percentile(chosen, 99.5)) < 100 if chosen.dtype == np.uint8 else True
+    too_dark = float(np.percentile(chosen, 99.9)) < 100 if chosen.dtype == np.uint8 else True
     if len(chosen) == 1 or too_dark:  # 8-bit colours that can be seen are left as they are
         values = np.asarray(chosen, np.float32)
         finite = values[np.isfinite(values)]
-        low, high = np.percentile(finite, (0.5, 99.5)) if finite.size else (0.0, 1.0)
+        low, high = np.percentile(finite, (0.5, 99.5 if chosen.dtype != np.uint8 else 99.9)) if finite.size else (0.0, 1.0)
         if high <= low:
             low, high = (float(finite.min()), float(finite.max()) or 1.0) if finite.size else (0.0, 1.0)
         scaled = (np.nan_to_num(values, nan=float(low)) - low) / max(float(high - low), 1e-6)
         chosen = (np.clip(scaled, 0, 1) * 255).astype(np.uint8)
     picture = np.ascontiguousarray(np.repeat(np.moveaxis(chosen, 0, -1), 3 // len(chosen), axis=-1))
-    scale = side / max(picture.shape[:2])
-    size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.uint8)
+    tall, wide = spacing if spacing is not None else (1.0, 1.0)
+    rows, columns = picture.shape[0] * tall, picture.shape[1] * wide
+    scale = side / max(rows, columns)
+    size = max(1, round(columns * scale)), max(1, round(rows * scale))
+    return np.asarray(
+        cv2.resize(picture, size, interpolation=cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC), np.uint8
+    )
 
 
 def outlined(picture: Rgb, mask: NDArray[Any], labels: LabelSet) -> Rgb:
@@ -176,6 +184,9 @@ def outlined(picture: Rgb, mask: NDArray[Any], labels: LabelSet) -> Rgb:
         if inside.any():
             large = cv2.resize(inside.astype(np.float32), canvas.shape[1::-1], interpolation=cv2.INTER_LINEAR)
             contours, _ = cv2.findContours((large >= 0.5).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+            halo = canvas.copy()
+            cv2.drawContours(halo, contours, -1, (0, 0, 0), 3, cv2.LINE_AA)  # so that the line is seen on bright tissue too
+            canvas = cv2.addWeighted(canvas, 0.45, halo, 0.55, 0)
             cv2.drawContours(canvas, contours, -1, _rgb(labels.colour(label)), 1, cv2.LINE_AA)
     return canvas
 

@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from delineate.dataset import measure_cases
+from delineate.dataset.checks import CheckContext, run_checks
 from delineate.dataset.checks.likeness import HASH_DISTANCE, SAME_PICTURE, hash_pairs, likeness, thumbnail
+from delineate.domain import Case, LabelSet, Scan, Source
+from delineate.recipe import MaskRule
 from delineate.synthetic.dataset import draw_volume
 
 
@@ -43,6 +47,23 @@ def test_other_patients_are_not_the_same_picture(pictures: list[NDArray[np.uint8
     for number, picture in enumerate(pictures):
         for other in pictures[:number]:
             assert alike(picture[None], other[None]) < SAME_PICTURE
+
+
+def test_a_recompressed_copy_under_another_name_is_found(pictures: list[NDArray[np.uint8]], tmp_path: Path) -> None:
+    """From files to findings: six patients, and the first one's image again as JPEG of a seventh."""
+    cases = []
+    for number, picture in enumerate([*pictures, pictures[0]]):
+        name = f"p{number}" + (".jpg" if number == 6 else ".png")
+        cv2.imwrite(str(tmp_path / name), picture)
+        cv2.imwrite(str(tmp_path / f"p{number}_mask.png"), np.where(picture > 128, 255, 0).astype(np.uint8))
+        cases.append(
+            Case(f"p{number}", (Source(tmp_path / name),), (Source(tmp_path / f"p{number}_mask.png"),), patient=f"p{number}")
+        )
+    scan = Scan(tmp_path, "test", tuple(cases))
+    rule, labels = MaskRule(cutoff=127), LabelSet()
+    context = CheckContext(scan, measure_cases(scan, rule, labels), rule, labels)
+    findings = [f for f in run_checks(context) if "duplicate" in f.code]
+    assert [(f.code, f.case, f.params["other"]) for f in findings] == [("image-duplicate-near", "p6", "p0")]
 
 
 def test_nothing_to_see_is_like_nothing() -> None:

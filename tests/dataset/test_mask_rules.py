@@ -319,3 +319,12 @@ def test_every_rule_has_its_sentence(make_scan: Any, tmp_path: Path, language: s
         sentence = describe_rule(rule, labels, language)
         assert "mask." not in sentence
         assert "{" not in sentence
+
+
+def test_very_many_masks_are_sampled_and_it_is_said(make_scan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    import delineate.dataset.mask_survey as mask_survey
+
+    monkeypatch.setattr(mask_survey, "MAX_FILES", 5)
+    _, _, evidence = infer_mask_rule(make_scan([disc()] * 20))
+    assert (evidence.files, evidence.looked) == (20, 5)
+    assert codes(evidence) == ["masks-sampled"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delineate.dataset.raw_masks import RawReader, as_colours, count_values, hex_of, number_of, pack
+from delineate.dataset.raw_masks import CHUNK, RawReader, as_colours, count_values, hex_of, number_of, pack
 from delineate.domain import IGNORE, Case, Geometry, Image, LabelSet, Mask, Source
 from delineate.errors import DataError
 from delineate.formats import RawLabels, read_image
@@ -154,7 +154,10 @@ def _by_value(values: NDArray[Any], table: Mapping[int, int], other: int) -> tup
         for value, label in table.items():
             if 0 <= value <= largest:
                 lookup[value] = label
-        return lookup[values.astype(np.intp, copy=False)], outside
+        flat, looked_up = values.reshape(-1), np.empty(values.size, dtype=np.uint8)
+        for start in range(0, flat.size, CHUNK):  # indexing copies its indices to eight bytes each
+            looked_up[start : start + CHUNK] = lookup[flat[start : start + CHUNK]]
+        return looked_up.reshape(values.shape), outside
     result = np.full(values.shape, other, dtype=np.uint8)
     for value, label in table.items():
         if smallest <= value <= largest:
@@ -194,10 +197,11 @@ class _Merger:
         self._files.clear()
 
     def _pack(self, labels: NDArray[np.uint8]) -> None:
-        for label in np.flatnonzero(np.bincount(labels.reshape(-1), minlength=IGNORE + 1)[1:]) + 1:
-            bits = np.packbits(labels.reshape(-1) == label)
-            known = self._packed.get(int(label))
-            self._packed[int(label)] = bits if known is None else known | bits
+        flat = labels.reshape(-1)
+        for label in (int(value) for value in count_values(flat) if value):
+            bits = np.packbits(flat == label)
+            known = self._packed.get(label)
+            self._packed[label] = bits if known is None else known | bits
 
     def result(self) -> NDArray[np.uint8]:
         if self._files:

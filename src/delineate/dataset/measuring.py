@@ -6,7 +6,9 @@ import hashlib
 import os
 import zlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from delineate.dataset.facts import CaseFacts
 from delineate.dataset.loading import MaskReading, load_image, read_mask
 from delineate.dataset.plane_facts import black_border, border_and_centre, difference_hash, foreground, object_facts, resize_ceiling
+from delineate.dataset.raw_masks import CHUNK, count_small
 from delineate.dataset.streaming import in_order
 from delineate.domain import IGNORE, Case, Geometry, Image, LabelSet, Scan
 from delineate.errors import DataError
@@ -25,7 +28,8 @@ from delineate.recipe import MaskRule
 SAMPLED_PIXELS = 400_000
 """Pixels kept over all cases for percentiles; a case gives at least 64 and at most 20 000."""
 CEILING_CASES = 120
-CHUNK = 1 << 20
+HEAVY_BYTES = 32 << 20
+"""Images in files larger than this, and DICOM series, are measured one at a time: threads must not multiply their memory."""
 
 
 def measure_cases(
@@ -45,10 +49,15 @@ def measure_cases(
     threads = threads or max(2, min(4, os.cpu_count() or 2))
     sampled = int(np.clip(SAMPLED_PIXELS // max(len(chosen), 1), 64, 20_000))
     kept = _Kept(CEILING_CASES)
+    one_at_a_time = Lock()
+
+    def work(case: Case) -> tuple[CaseFacts, _PackedPlane | None]:
+        return _measure_alone(case, rule, labels, sampled, one_at_a_time)
+
     facts: list[CaseFacts] = []
     start = monotonic()
     on_event(StageStarted("measure", len(chosen)))
-    for done, (measured, plane) in enumerate(in_order(lambda case: _measure(case, rule, labels, sampled), chosen, threads), 1):
+    for done, (measured, plane) in enumerate(in_order(work, chosen, threads), 1):
         if plane is not None:
             kept.add(len(facts), measured, plane)
         facts.append(measured)
@@ -106,6 +115,22 @@ class _Kept:
 
     def chosen(self) -> list[tuple[int, _PackedPlane]]:
         return self._ranked()[: self._limit]
+
+
+def _measure_alone(
+    case: Case, rule: MaskRule, labels: LabelSet, sampled: int, one_at_a_time: Lock
+) -> tuple[CaseFacts, _PackedPlane | None]:
+    with one_at_a_time if _heavy(case) else nullcontext():
+        return _measure(case, rule, labels, sampled)
+
+
+def _heavy(case: Case) -> bool:
+    try:
+        return any(
+            source.path.is_dir() or (source.index is None and source.path.stat().st_size > HEAVY_BYTES) for source in case.images
+        )
+    except OSError:
+        return False  # reading will say what is wrong
 
 
 def _measure(case: Case, rule: MaskRule, labels: LabelSet, sampled: int) -> tuple[CaseFacts, _PackedPlane | None]:
@@ -168,7 +193,7 @@ def _mask_facts(
     planes_inside = inside.reshape(-1, *inside.shape[-2:])
     per_plane = planes_inside.sum(axis=(1, 2))
     counts = _class_counts(mask, labels)
-    fore, back = _means_in_and_out(pixels, inside)
+    fore, back = _means_in_and_out(facts, pixels, inside)
     box = None
     objects: tuple[Any, ...] = (None,) * labels.classes
     packed = None
@@ -209,17 +234,20 @@ def _class_counts(mask: NDArray[Any], labels: LabelSet) -> NDArray[np.int64]:
     return np.array([np.bincount(plane, minlength=IGNORE + 1)[1 : labels.classes + 1] for plane in planes], dtype=np.int64)
 
 
-def _means_in_and_out(pixels: NDArray[Any], inside: NDArray[np.bool_]) -> tuple[float | None, float | None]:
-    """Mean over channels under the mask and outside it, finite pixels only."""
-    sums, counts = [0.0, 0.0], [0, 0]
+def _means_in_and_out(facts: CaseFacts, pixels: NDArray[Any], inside: NDArray[np.bool_]) -> tuple[float | None, float | None]:
+    """Mean over channels under the mask and outside it, finite pixels only; outside is what the whole leaves."""
+    fore_sum, fore_count = 0.0, 0
     for channel in pixels:
-        for place, where in enumerate((inside, ~inside)):
-            chosen = channel[where]
-            if np.issubdtype(chosen.dtype, np.floating):
-                chosen = chosen[np.isfinite(chosen)]
-            sums[place] += float(chosen.sum(dtype=np.float64))
-            counts[place] += chosen.size
-    fore, back = (total / count if count else None for total, count in zip(sums, counts, strict=True))
+        chosen = channel[inside]
+        if np.issubdtype(chosen.dtype, np.floating):
+            chosen = chosen[np.isfinite(chosen)]
+        fore_sum += float(chosen.sum(dtype=np.float64))
+        fore_count += chosen.size
+    count = pixels.size - facts.nonfinite
+    # Channels with NaN have fewer pixels than others; the mean of means is then close, and good enough for a comparison.
+    total = float(np.mean(facts.mean)) * count
+    fore = fore_sum / fore_count if fore_count else None
+    back = (total - fore_sum) / (count - fore_count) if count > fore_count else None
     return fore, back
 
 
@@ -235,7 +263,10 @@ class ChannelStatistics:
 
 
 def channel_statistics(channel: NDArray[Any]) -> ChannelStatistics:
-    """In chunks, merged exactly (Chan, Golub & LeVeque 1979), so that a large volume needs no float copy of itself."""
+    """Bytes and 16-bit numbers by their histogram; others in chunks, merged exactly (Chan, Golub & LeVeque 1979), so that a large
+    volume needs no float copy of itself."""
+    if channel.dtype in (np.uint8, np.uint16):
+        return _from_histogram(count_small(channel.reshape(-1)))
     count, mean, squares, nonfinite = 0, 0.0, 0.0, 0
     low, high = np.inf, -np.inf
     flat = channel.reshape(-1)
@@ -257,6 +288,14 @@ def channel_statistics(channel: NDArray[Any]) -> ChannelStatistics:
     if count == 0:
         return ChannelStatistics(0.0, 0.0, 0.0, 0.0, nonfinite)
     return ChannelStatistics(low, high, mean, float(np.sqrt(squares / count)), nonfinite)
+
+
+def _from_histogram(counts: NDArray[np.int64]) -> ChannelStatistics:
+    values = np.flatnonzero(counts).astype(np.float64)
+    weights = counts[counts > 0].astype(np.float64)
+    mean = float(np.average(values, weights=weights))
+    variance = float(np.average((values - mean) ** 2, weights=weights))
+    return ChannelStatistics(float(values[0]), float(values[-1]), mean, float(np.sqrt(variance)), 0)
 
 
 def pixel_hash(pixels: NDArray[Any]) -> str:

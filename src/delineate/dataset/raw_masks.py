@@ -13,6 +13,9 @@ from delineate.domain import Image, Source
 from delineate.errors import UnreadableFile
 from delineate.formats import RawLabels, read_header, read_image, read_labels
 
+CHUNK = 1 << 20
+"""Pixels worked on at once where a step needs a wider copy."""
+
 
 class RawReader:
     """Reads the mask sources of one case.
@@ -111,8 +114,15 @@ def count_values(values: NDArray[Any]) -> dict[float, int]:
     if flat.dtype == bool:
         flat = flat.view(np.uint8)
     if flat.dtype == np.uint8 or (np.issubdtype(flat.dtype, np.integer) and flat.min() >= 0 and flat.max() < 65536):
-        counts = np.bincount(flat)
-        present = np.flatnonzero(counts)
-        return {float(value): int(counts[value]) for value in present}
+        counts = count_small(flat)
+        return {float(value): int(counts[value]) for value in np.flatnonzero(counts)}
     unique, counts = np.unique(flat, return_counts=True)
     return {float(value): int(count) for value, count in zip(unique.tolist(), counts.tolist(), strict=True)}
+
+
+def count_small(flat: NDArray[Any]) -> NDArray[np.int64]:
+    """Histogram of whole values 0…65535, by value. In chunks: bincount makes a copy eight times the size of bytes."""
+    counts = np.zeros(int(flat.max()) + 1, dtype=np.int64)
+    for start in range(0, flat.size, CHUNK):
+        counts += np.bincount(flat[start : start + CHUNK], minlength=len(counts))
+    return counts

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_run import make_run
+from tests.report.fake_run import make_run
 
 
 @pytest.fixture(scope="session")
 def _finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_run(tmp_path_factory.mktemp("run") / "run", tests=6, validations=4, animations=2)
+    return make_run(tmp_path_factory.mktemp("run") / "run", tests=5, validations=3, animations=1, noise=5.0)
 
 
 @pytest.fixture

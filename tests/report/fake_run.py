@@ -49,6 +49,8 @@ def make_run(
     spacing: tuple[float, float, float] | None = (4.0, 0.9, 0.9),
     animations: int = 6,
     synthetic: bool = False,
+    noise: float = 50.0,
+    draw: bool = True,
     patient: str = "P{:03d}",
 ) -> Path:
     """Write every file of a run to ``folder``; class 2 (if there is one) is a core inside class 1."""
@@ -65,7 +67,7 @@ def make_run(
         truth = ball(16, tuple(centre), radius, rng.uniform(0.85, 1.15))
         error = rng.gamma(1.3, 0.9) if number else 9.0
         pred = ball(16, tuple(centre + rng.normal(0, error, 2)), max(2.0, radius + rng.normal(0, error / 3)), rng.uniform(0.9, 1.1))
-        image = rng.normal(0, 50, truth.shape) + truth * 260.0 + ball(16, (32, 32), 28, 1.0) * 300.0
+        image = rng.normal(0, noise, truth.shape) + truth * 260.0 + ball(16, (32, 32), 28, 1.0) * 300.0
         if len(names) > 1:
             truth = truth + ball(16, tuple(centre), radius * 0.5, 1.0) * truth
             pred = pred + ball(16, tuple(centre), radius * 0.55, 1.0) * pred
@@ -76,6 +78,8 @@ def make_run(
         scores[part].append(score)
         dice = score.value("dice")
         shown = {"group": group, "person": person, "part": part, "dice": None if math.isnan(dice) else dice}
+        if not draw:
+            continue
         plane = busiest_plane(truth, pred, labels)
         (pictures_folder / picture_name(part, group, ".png")).write_bytes(
             case_picture(image[plane], truth[plane], pred[plane], labels)
@@ -151,7 +155,8 @@ def make_run(
     save_json(
         folder / "findings.json",
         [
-            {"code": "no-such-finding", "severity": "warning", "path": f"a/{n}.tif", "case": None, "params": {"n": n}} for n in range(3)
+            {"code": "no-such-finding", "severity": "warning", "path": f"a/{n}.tif", "case": None, "params": {"n": n}}
+            for n in range(3)
         ]
         + [{"code": "another-finding", "severity": "info", "path": None, "case": None, "params": {}}],
     )
@@ -165,7 +170,15 @@ def make_run(
             "packages": {"numpy": "2.4.1", "torch": "2.12.0", "onnxruntime": "1.24.0"},
             "started": "2026-11-20T08:00:00Z",
             "seed": 42,
-            "data": {"layout": "patient-folders", "unit": "patient", "cases": 1780, "labelled": 1780, "groups": 88, "persons": 88, "sha256": "ab" * 32},
+            "data": {
+                "layout": "patient-folders",
+                "unit": "patient",
+                "cases": 1780,
+                "labelled": 1780,
+                "groups": 88,
+                "persons": 88,
+                "sha256": "ab" * 32,
+            },
             "synthetic": synthetic,
         },
     )

@@ -13,7 +13,7 @@ from delineate.domain import LabelSet
 
 TRUTH = (42, 190, 86)
 PREDICTION = (240, 52, 62)
-_TRUTH_WIDTH, _PREDICTION_WIDTH = 4.2, 1.9
+_TRUTH_WIDTH, _PREDICTION_WIDTH = 4.4, 2.1
 _SMOOTH = 0.4  # of a source pixel: rounds the staircase, keeps an isolated pixel
 
 Rgb = NDArray[np.uint8]

@@ -139,5 +139,5 @@ def _gif(frames: Sequence[Pillow.Image], colours: int) -> bytes:
 
 def _png(picture: Rgb) -> bytes:
     file = io.BytesIO()
-    Pillow.fromarray(picture).save(file, "PNG", optimize=True)
+    Pillow.fromarray(picture).save(file, "PNG")
     return file.getvalue()

@@ -42,10 +42,16 @@ class Bars:
     """Dice of persons, best first; ``mean`` and ``median`` in percent of the axis (0…1)."""
 
     part: str
+    unit: str
     bars: tuple[Bar, ...]
     undefined: tuple[str, ...]
     mean: float | None
     median: float | None
+
+    @property
+    def longest(self) -> int:
+        """Letters of the longest name, for the width of its column; wide (Chinese) letters count twice."""
+        return max((sum(2 if ord(letter) > 0x2E7F else 1 for letter in bar.name) for bar in self.bars), default=0) + 1
 
     @property
     def many(self) -> bool:
@@ -53,15 +59,16 @@ class Bars:
         return len(self.bars) > 40
 
 
-def person_bars(part: str, values: Mapping[str, float], mean: float | None, median: float | None) -> Bars:
+def person_bars(part: str, unit: str, values: Mapping[str, float], mean: float | None, median: float | None) -> Bars:
     """Bars of ``values`` (person → Dice; NaN: no Dice) with the lines of the summary's mean and median."""
     defined = sorted(((v, name) for name, v in values.items() if not math.isnan(v)), key=lambda pair: (-pair[0], pair[1]))
     return Bars(
         part,
+        unit,
         tuple(Bar(name, value, round(100 * value, 2)) for value, name in defined),
         tuple(name for name, v in values.items() if math.isnan(v)),
-        None if mean is None else round(100 * mean, 2),
-        None if median is None else round(100 * median, 2),
+        None if mean is None else 100 * mean,
+        None if median is None else 100 * median,
     )
 
 

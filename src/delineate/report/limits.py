@@ -6,7 +6,7 @@ from typing import Any
 
 from delineate.report.page import number, say
 from delineate.report.run_files import RunFiles
-from delineate.report.scoring_view import scored_parts, scores_of, unit_of
+from delineate.report.scoring_view import scored_parts, scores_of, statistics, unit_of
 
 _FEW, _SOME = 10, 30
 _WIDE_INTERVAL = 0.1
@@ -35,13 +35,13 @@ def _of_scores(files: RunFiles, part: str, language: str) -> list[tuple[str, dic
     unit = unit_of(numbers)
     if part == "validation":
         found.append(("validation-only", {}))
-    n = int(numbers.get("n") or 0)
+    n = numbers["n"]
     who = say(f"report.who.{part}.{unit}", language)
     if n < _FEW:
         found.append(("few", {"n": n, "who": who}))
     elif n < _SOME:
         found.append(("some", {"n": n, "who": who}))
-    interval = (numbers.get("dice") or {}).get("ci95")
+    interval = statistics(numbers, "dice")["ci95"]
     if interval and interval[1] - interval[0] > _WIDE_INTERVAL:
         found.append(("wide", {"low": number(interval[0], 2), "high": number(interval[1], 2)}))
     if unit != "patient":
@@ -58,6 +58,6 @@ def _of_scores(files: RunFiles, part: str, language: str) -> list[tuple[str, dic
         share = sum(c.counts.truth for c in pairs if c.name == name) / pixels if pixels else 0.0
         if 0 < share < _RARE:
             found.append(("rare", {"name": name, "share": f"{100 * share:.2g}"}))
-    if (numbers.get("hd95") or {}).get("unit") == "px":
+    if statistics(numbers, "hd95").get("unit") == "px":
         found.append(("pixels", {}))
     return found

@@ -136,9 +136,9 @@ def mask_sentence(recipe: Recipe, language: str) -> str:
     """The mask rule in words."""
     rule = recipe.masks
     if rule.kind == "threshold":
-        return say("report.mask.inverted" if rule.inverted else "report.mask.threshold", language, cutoff=brief(rule.cutoff))
+        return say("report.mask.inverted" if rule.inverted else "report.mask.threshold", language, cutoff=f"{rule.cutoff:g}")
     if rule.kind == "files":
-        return say("report.mask.files", language, cutoff=brief(rule.cutoff))
+        return say("report.mask.files", language, cutoff=f"{rule.cutoff:g}")
     names = ("–", *recipe.labels.names)
     raw = rule.values if rule.kind == "values" else rule.colours
     pairs = ", ".join(f"{key} → {names[label] if 0 <= label < len(names) else label}" for key, label in list(raw.items())[:12])
@@ -161,8 +161,10 @@ def provenance_rows(files: RunFiles, language: str) -> list[tuple[str, str]]:
     """provenance.json flattened one level deep; known names in words."""
     rows: list[tuple[str, str]] = []
     for key, value in files.provenance.items():
-        if key == "data" and isinstance(value, Mapping):
-            value = {k: v for k, v in value.items() if not isinstance(v, (dict, list))}
+        if key == "data" and isinstance(value, Mapping):  # the rest of it is said with the data
+            key, value = "data_sha256", value.get("sha256")
+        if key == "name" or value in (None, False, "", [], {}):
+            continue
         name = f"report.provenance.{key}"
         label = say(name, language) if has(name, language) else key.replace("_", " ")
         if isinstance(value, Mapping):

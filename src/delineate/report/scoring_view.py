@@ -20,7 +20,8 @@ MAX_PICTURE_BYTES = 64_000_000
 
 def scored_parts(files: RunFiles) -> list[str]:
     """Parts that summary.json has persons for."""
-    return [part for part in PARTS if isinstance(files.summary.get(part), dict) and files.summary[part].get("n")]
+    found = {part: files.summary[part] for part in PARTS if isinstance(files.summary.get(part), dict)}
+    return [part for part, numbers in found.items() if isinstance(numbers.get("n"), int) and numbers["n"] > 0]
 
 
 def scores_of(files: RunFiles, part: str) -> list[GroupScore]:
@@ -44,8 +45,8 @@ def headline(files: RunFiles) -> dict[str, Any] | None:
         "unit": unit_of(numbers),
         "n": numbers.get("n"),
         "n_groups": numbers.get("n_groups"),
-        "dice": _statistics(numbers, "dice"),
-        "hd95": _statistics(numbers, "hd95"),
+        "dice": statistics(numbers, "dice"),
+        "hd95": statistics(numbers, "hd95"),
         "level": level,
         "reached": sum(v >= level for v in values),
         "of": len(values),
@@ -64,8 +65,10 @@ def bars(files: RunFiles) -> list[Bars]:
     for part in PARTS:
         values = person_values(scores_of(files, part))
         if values:
-            dice = _statistics(files.summary.get(part, {}), "dice")
-            charts.append(person_bars(part, values, dice.get("mean"), dice.get("median")))
+            dice = statistics(files.summary.get(part), "dice")
+            numbers = files.summary.get(part)
+            unit = unit_of(numbers) if isinstance(numbers, dict) else files.splits.unit if files.splits else "image"
+            charts.append(person_bars(part, unit, values, dice["mean"], dice["median"]))
     return charts
 
 
@@ -81,15 +84,15 @@ def tables(files: RunFiles) -> list[dict[str, Any]]:
                 "unit": unit_of(numbers),
                 "n": numbers.get("n"),
                 "n_groups": numbers.get("n_groups"),
-                "rows": [{"metric": metric, **_statistics(numbers, metric)} for metric in HEADLINES],
+                "rows": [{"metric": metric, **statistics(numbers, metric)} for metric in HEADLINES],
                 "classes": [
-                    {"name": name, **{metric: _statistics(of_class, metric) for metric in HEADLINES}}
+                    {"name": name, **{metric: statistics(of_class, metric) for metric in HEADLINES}}
                     for name, of_class in classes.items()
                 ]
                 if len(classes) > 1
                 else [],
-                "both_empty": numbers.get("both_empty") or {},
-                "hd95": _statistics(numbers, "hd95"),
+                "both_empty": numbers["both_empty"] if isinstance(numbers.get("both_empty"), dict) else {},
+                "hd95": statistics(numbers, "hd95"),
             }
         )
     return result
@@ -103,9 +106,20 @@ def folds(files: RunFiles) -> dict[str, Any] | None:
     return {"dice": found["dice"], "model": str(found.get("model", ""))}
 
 
-def _statistics(numbers: Mapping[str, Any], metric: str) -> dict[str, Any]:
+def statistics(numbers: Any, metric: str) -> dict[str, Any]:
+    """One metric's entry of a part or class of summary.json, complete with ``None`` where something is absent."""
     found = numbers.get(metric) if isinstance(numbers, Mapping) else None
-    empty = {"mean": None, "median": None, "sd": None, "ci95": None, "ci_method": None, "n": None}
+    empty = {
+        "mean": None,
+        "median": None,
+        "sd": None,
+        "ci95": None,
+        "ci_method": None,
+        "n": None,
+        "unit": None,
+        "n_undefined": 0,
+        "n_other_unit": 0,
+    }
     return {**empty, **(found if isinstance(found, dict) else {})}
 
 
@@ -120,11 +134,16 @@ class Album:
         parts = [part for part in PARTS if any(p.part == part for p in files.pictures)]
         first = parts[0] if parts else ""
         stills = [p for p in files.pictures if p.kind == "case"]
-        ranked = sorted((p for p in stills if p.rank and p.part == first), key=lambda p: order[p.rank or "median"])
+        chosen = [p for p in stills if p.rank and p.part == first]
+        by_rank = {rank: [p for p in chosen if p.rank == rank] for rank in order}
+        ranked = sorted(chosen, key=lambda p: (by_rank[p.rank or "median"].index(p), order[p.rank or "median"]))  # rows of three
         self.part = first
         self.examples = self._open(ranked)
         self.volumes = self._open(
-            sorted((p for p in files.pictures if p.kind == "volume"), key=lambda p: PARTS.index(p.part) if p.part in PARTS else 9)
+            sorted(
+                (p for p in files.pictures if p.kind == "volume"),
+                key=lambda p: (PARTS.index(p.part) if p.part in PARTS else len(PARTS), p.dice is None),
+            )
         )
         shown = {p.file for p in ranked}
         self.others = self._open([p for p in stills if p.file not in shown])

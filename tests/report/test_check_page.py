@@ -122,6 +122,11 @@ def test_both_languages_have_their_own_words(prepared: Prepared, tmp_path: Path)
     assert 'lang="zh-CN"' in chinese and "可以训练" in chinese and "Ready to train" not in chinese
 
 
+def test_synthetic_images_are_labelled(prepared: Prepared, tmp_path: Path) -> None:
+    assert "Synthetic images" in prepared.write(tmp_path / "check.html", synthetic=True)
+    assert "Synthetic images" not in prepared.write(tmp_path / "check.html")
+
+
 def test_what_was_left_out_is_named(prepared: Prepared, tmp_path: Path) -> None:
     html = prepared.write(tmp_path / "check.html")
     assert {f.code for f in prepared.findings} >= {"unreadable-file", "image-mask-size-differs"}

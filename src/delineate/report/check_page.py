@@ -65,10 +65,11 @@ def write_check_page(
     language: str = "en",
     *,
     allow: Collection[str] = (),
+    synthetic: bool = False,
 ) -> Path:
     """Write the page as one self-contained file and give its path.
 
-    ``allow`` are codes of errors that a person has overruled. About a dozen images are read again for the pictures. Raises
+    ``allow`` are codes of errors that a person has overruled; ``synthetic`` puts a banner over images that a program drew. About a dozen images are read again for the pictures. Raises
     ``ResourceError`` where the file cannot be written.
     """
     cases = {case.id: case for case in scan.cases}
@@ -104,6 +105,7 @@ def write_check_page(
         left_out=_left_out(scan, facts, language),
         fingerprint=fingerprint,
         shown_files=SHOWN_FILES,
+        synthetic=synthetic,
     )
     write_text(path, html)
     return path

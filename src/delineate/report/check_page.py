@@ -69,8 +69,8 @@ def write_check_page(
 ) -> Path:
     """Write the page as one self-contained file and give its path.
 
-    ``allow`` are codes of errors that a person has overruled; ``synthetic`` puts a banner over images that a program drew. About a dozen images are read again for the pictures. Raises
-    ``ResourceError`` where the file cannot be written.
+    ``allow`` are codes of errors that a person has overruled; ``synthetic`` puts a banner over images that a program drew. About a
+    dozen images are read again for the pictures. Raises ``ResourceError`` where the file cannot be written.
     """
     cases = {case.id: case for case in scan.cases}
     usable = [fact for fact in facts if fact.usable]

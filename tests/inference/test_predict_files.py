@@ -84,9 +84,10 @@ def test_one_bad_file_never_ends_the_job_and_each_has_its_reason(predictor: Pred
     np.save(data / "colour.npy", np.zeros((20, 20, 3), np.uint8))
     (data / "loop").symlink_to(data, target_is_directory=True)
     (data / "gone.png").symlink_to(data / "nowhere.png")
+    (data / "self.png").symlink_to(data / "self.png")
     rows = by_name(predict_paths(predictor, [data], tmp_path / "out"))
     assert ".hidden.png" not in rows
-    assert len(rows) == 8
+    assert len(rows) == 9
     assert (rows["good.png"].status, rows["good_mask.png"].code, rows["readme.txt"].code) == (
         "done",
         "looks-like-mask",
@@ -112,6 +113,21 @@ def test_masks_in_folders_of_their_own_are_not_taken_for_images(predictor: Predi
     assert {str(row.input.relative_to(data)): row.status for row in rows} == {"images/1.png": "done", "masks/1.png": "skipped"}
     pointed_at = predict_paths(predictor, [data / "masks"], tmp_path / "out2")
     assert [row.status for row in pointed_at] == ["done"]
+
+
+def test_a_mask_under_an_unknown_name_is_told_by_name_and_pixels(predictor: Predictor, tmp_path: Path) -> None:
+    data = tmp_path / "in"
+    grey = np.arange(37 * 29).reshape(37, 29) % 251
+    for name, pixels in (("eye.png", grey), ("eye_2ndObserver.tif", square()), ("eye_late.png", grey), ("cell.png", square())):
+        save(data / name, pixels)
+    rows = by_name(predict_paths(predictor, [data], tmp_path / "out"))
+    assert {name: row.code for name, row in rows.items()} == {
+        "eye.png": "",
+        "eye_2ndObserver.tif": "looks-like-mask",
+        "eye_late.png": "",
+        "cell.png": "",
+    }
+    assert predict_paths(predictor, [data / "eye_2ndObserver.tif"], tmp_path / "out2")[0].status == "done"
 
 
 def test_nothing_is_overwritten_unless_asked_and_never_an_input(predictor: Predictor, tmp_path: Path) -> None:
@@ -200,6 +216,16 @@ def test_numbered_slices_of_a_volume_are_measured_and_cleaned_together(make_mode
     (tmp_path / "out" / "scan_3_mask.png").unlink()
     again = predict_paths(predictor, [tmp_path / "in"], tmp_path / "out")
     assert [row.status for row in again].count("done") == 1
+
+
+def test_numbered_images_that_differ_in_size_are_not_joined(make_model: MakeModel, tmp_path: Path) -> None:
+    for number, height in enumerate((20, 24, 28)):
+        save(tmp_path / "in" / f"ray_{number}.png", square((height, 29)))
+    recipe = Preprocessing(fit="scale", normalisation=Normalisation(scheme="volume"))
+    predictor = Predictor(make_model(preprocessing=recipe, clean=(Clean(largest=True),)))
+    rows = predict_paths(predictor, [tmp_path / "in"], tmp_path / "out")
+    assert [row.status for row in rows] == ["done"] * 3
+    assert [row.height for row in rows] == [20, 24, 28]
 
 
 def test_progress_and_stop(predictor: Predictor, tmp_path: Path) -> None:

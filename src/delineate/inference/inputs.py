@@ -56,6 +56,17 @@ class Inputs:
     jobs: list[Job] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
+    def extended(self) -> frozenset[Path]:
+        """Jobs whose name continues that of another image beside them (``eye_2ndObserver.png`` next to ``eye.jpg``): masks under a
+        name we do not know, if their pixels look like it."""
+        stems = {(job.path.parent, job.stem) for job in self.jobs}
+        found = set()
+        for job in self.jobs:
+            cuts = [match.start() for match in re.finditer(r"[ _.-]", job.stem)]
+            if any((job.path.parent, job.stem[:cut]) in stems for cut in cuts):
+                found.add(job.path)
+        return frozenset(found)
+
 
 def collect(inputs: Sequence[str | Path], out: Path, *, recursive: bool = True) -> Inputs:
     """Resolve files, folders, patterns (``**`` too) and DICOM series folders, in natural order, each file once.
@@ -66,7 +77,7 @@ def collect(inputs: Sequence[str | Path], out: Path, *, recursive: bool = True) 
     """
     found = Inputs()
     seen: set[Path] = set()
-    avoid = _resolved(out)
+    avoid = resolved(out)
     several = len(inputs) > 1
     for entry in inputs:
         path = Path(entry)
@@ -111,7 +122,7 @@ def _walk(root: Path, avoid: Path, recursive: bool) -> Iterator[tuple[Path, list
     visited: set[Path] = set()
     for name, folders, files in os.walk(root, followlinks=True):
         folder = Path(name)
-        real = _resolved(folder)
+        real = resolved(folder)
         if real in visited or (real == avoid and folder != root):
             folders.clear()
             continue
@@ -124,7 +135,7 @@ def _walk(root: Path, avoid: Path, recursive: bool) -> Iterator[tuple[Path, list
 
 def _file(path: Path, below: Path, found: Inputs, seen: set[Path], aside: bool = False) -> bool:
     """Add one file; with ``aside`` a DICOM file is only reported (True), to be read as part of its series."""
-    real = _resolved(path)
+    real = resolved(path)
     if real in seen:
         return False
     if _is_mask(path):
@@ -160,11 +171,11 @@ def _series(folder: Path, below: Path, found: Inputs, seen: set[Path]) -> None:
         if len(one.files) == 1:
             _file(one.files[0], below, found, seen)
             continue
-        name = _resolved(folder).name or "series"
+        name = resolved(folder).name or "series"
         stem = name if len(volumes) == 1 else f"{name}_{volumes.index(one) + 1}"
         found.jobs.append(Job(folder, below.parent if below.name == name else below, stem, ".dcm", one.uid))
     for path in sorted(folder.iterdir(), key=natural):
-        if path.is_file() and path not in used and not path.name.startswith(".") and _resolved(path) not in seen:
+        if path.is_file() and path not in used and not path.name.startswith(".") and resolved(path) not in seen:
             found.left_out.append(LeftOut(path, "dicom-no-image"))
 
 
@@ -192,7 +203,8 @@ def _fixed_part(pattern: str) -> Path:
     return Path(*parts[:fixed]) if fixed else Path()
 
 
-def _resolved(path: Path) -> Path:
+def resolved(path: Path) -> Path:
+    """The file a path stands for, links followed; of a loop of links the path itself."""
     try:
         return path.resolve()
     except (OSError, RuntimeError):  # a loop of links

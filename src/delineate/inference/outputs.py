@@ -13,7 +13,7 @@ from delineate.domain import Image, LabelSet, Mask
 from delineate.errors import UsageError
 from delineate.formats import write_labels, write_probabilities
 from delineate.formats.writing import MASK_FORMAT
-from delineate.inference.inputs import Job
+from delineate.inference.inputs import Job, resolved
 
 #: First suffix a mask format is written with; an input's own suffix is kept where it is one of them.
 _SUFFIXES = {
@@ -58,7 +58,7 @@ class Outputs:
         extra = ""
         while True:
             paths = [base.with_name(f"{base.name}_mask{extra}{part}{suffix}") for part in parts]
-            if not any(path.resolve() in self.inputs for path in paths):
+            if not any(resolved(path) in self.inputs for path in paths):
                 return paths
             extra += "_predicted"
 

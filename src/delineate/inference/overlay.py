@@ -51,7 +51,7 @@ def write_overlay(path: Path, image: Image, mask: Mask, labels: LabelSet) -> Pat
 
     drawn = Picture.fromarray(overlay(image, mask, labels))
     with replacing(path, ".png") as temporary:
-        drawn.save(temporary, format="PNG")
+        drawn.save(temporary, format="PNG", compress_level=2)
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,10 +13,10 @@ import numpy as np
 from delineate.domain import Image, Mask
 from delineate.errors import DataError, DelineateError, ModelFileError, ResourceError, UsageError
 from delineate.events import EventSink, Note, Progress, discard
-from delineate.formats import IMAGE_SUFFIXES, read_image, suffix_of
+from delineate.formats import IMAGE_SUFFIXES, read_header, read_image, suffix_of
 from delineate.inference.choose import assemble_group
 from delineate.inference.clean import clean_labels
-from delineate.inference.inputs import Inputs, Job, collect
+from delineate.inference.inputs import Inputs, Job, collect, resolved
 from delineate.inference.outputs import Outputs, check_format, write_masks, write_shares
 from delineate.inference.predictor import Prediction, Predictor
 from delineate.inference.rows import PredictionRow, RowWriter, done_row, earlier_outputs, failed_row
@@ -35,6 +36,7 @@ class _Options:
     probabilities: bool
     clean: bool
     overwrite: bool
+    suspects: frozenset[Path] = frozenset()
 
 
 def predict_paths(
@@ -72,7 +74,6 @@ def predict_paths(
     ModelFileError
         The model cannot be computed. Trouble with single files is in their rows.
     """
-    options = _Options(format, overlay, probabilities, clean, overwrite)
     check_format(format)
     if suffix_of(out) in IMAGE_SUFFIXES and not out.is_dir():
         raise UsageError("out-is-a-file", path=out)
@@ -81,8 +82,9 @@ def predict_paths(
     if not found.jobs:
         _raise_nothing(found, inputs)
     # Masks of the data set that lie where ours would go are inputs too; those a former job of ours wrote are not.
-    others = {left.path.resolve() for left in found.left_out} - earlier_outputs(out)
-    outputs = Outputs(out, frozenset({job.path.resolve() for job in found.jobs} | others))
+    others = {resolved(left.path) for left in found.left_out} - earlier_outputs(out)
+    options = _Options(format, overlay, probabilities, clean, overwrite, found.extended())
+    outputs = Outputs(out, frozenset({resolved(job.path) for job in found.jobs} | others))
     units = list(_units(found.jobs, predictor.record))
     predictor.expect(len(found.jobs))
     with RowWriter(out, predictor.record.labels, language) as table:
@@ -125,7 +127,23 @@ def _units(jobs: list[Job], record: ModelRecord) -> Iterator[list[Job]]:
     for job in jobs:
         groups.setdefault(job.series or job, []).append(job)
     for members in groups.values():
-        yield sorted(members, key=lambda job: job.number)
+        if len(members) > 1 and _fit_together(members):
+            yield sorted(members, key=lambda job: job.number)
+        else:
+            yield from ([job] for job in members)
+
+
+def _fit_together(members: list[Job]) -> bool:
+    """Two-dimensional, of one size, and small enough to be held at once; by their headers, before any pixel is read."""
+    shapes, total = set(), 0
+    for job in members:
+        try:
+            header = read_header(job.path)
+        except DelineateError:
+            continue  # its row will say why
+        shapes.add((header.shape, header.channels))
+        total += math.prod(header.shape) * header.channels * np.dtype(header.dtype).itemsize
+    return len(shapes) == 1 and len(next(iter(shapes))[0]) == 2 and total <= MAX_GROUP_BYTES
 
 
 def _ahead(units: list[list[Job]]) -> Iterator[Loaded]:
@@ -163,12 +181,7 @@ def _read(job: Job) -> Image | DelineateError:
 
 def _unit(predictor: Predictor, loaded: Loaded, outputs: Outputs, options: _Options) -> Iterable[PredictionRow]:
     images = [image for _, image in loaded if isinstance(image, Image)]
-    together = (
-        len(images) > 1
-        and len({(image.pixels.shape, image.geometry.ndim) for image in images}) == 1
-        and images[0].geometry.ndim == 2
-        and sum(image.pixels.nbytes for image in images) <= MAX_GROUP_BYTES
-    )
+    together = len(images) > 1
     statistics = None
     if together:
         with contextlib.suppress(DataError):  # images that do not fit the model say so one by one below
@@ -250,10 +263,17 @@ def _place(
     base = outputs.base(job)
     if isinstance(image, DelineateError):
         return failed_row(job.path, image)
+    if job.path in options.suspects and _has_two_values(image):
+        return PredictionRow(job.path, "skipped", code="looks-like-mask", params={"path": job.path})
     targets = outputs.masks(base, image, job, predictor.record.labels, options.format)
     if not options.overwrite and all(path.exists() for path in targets):
         return _exists(job, targets)
     return base, targets
+
+
+def _has_two_values(image: Image) -> bool:
+    low, high = image.pixels.min(), image.pixels.max()
+    return bool(low < high and np.all((image.pixels == low) | (image.pixels == high)))
 
 
 def _exists(job: Job, targets: list[Path]) -> PredictionRow:

@@ -14,6 +14,7 @@ import numpy as np
 from delineate.domain import Image, LabelSet, Mask
 from delineate.errors import DelineateError, ResourceError
 from delineate.i18n import translate
+from delineate.inference.inputs import resolved
 
 CSV_NAME = "predictions.csv"
 
@@ -128,7 +129,7 @@ def earlier_outputs(folder: Path) -> set[Path]:
         try:
             with path.open(encoding="utf-8", errors="replace", newline="") as file:
                 for row in csv.DictReader(file):
-                    found.update(Path(name).resolve() for name in (row.get("output") or "").split(";") if name)
+                    found.update(resolved(Path(name)) for name in (row.get("output") or "").split(";") if name)
         except (OSError, csv.Error):
             continue
     return found

@@ -2,7 +2,8 @@
 
 Values are what the modality means: rescaled (Hounsfield units for CT), MONOCHROME1 turned so that more is brighter
 (``meta["inverted"]``), colour as RGB. Frames that say where they lie are a volume with an affine; frames that do not (cine) are
-``items``. Compressed pixels are decoded by what comes with permissive licences: RLE, JPEG (Pillow), JPEG 2000 (OpenJPEG).
+``items``. Compressed pixels are decoded by what comes with permissive licences: RLE, JPEG and JPEG 2000 by pydicom, lossless JPEG and
+JPEG-LS by imagecodecs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from delineate.domain import Geometry, Image
 from delineate.formats.base import Format, registry
+from delineate.formats.dicom_codecs import decode_frames, needs_our_codec
 from delineate.formats.dicom_file import (
     QUANTITATIVE,
     SEGMENTATIONS,
@@ -39,7 +41,7 @@ def decode(path: Path, dataset: Any) -> NDArray[Any]:
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         raise unreadable("not-an-image", path, "a DICOM object without pixels")
     try:
-        array = np.asarray(pixel_array(dataset))
+        array = decode_frames(dataset) if needs_our_codec(dataset) else np.asarray(pixel_array(dataset))
     except (RuntimeError, NotImplementedError) as error:
         syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
         if "Unable to decompress" in str(error) or "decode" in str(error).lower() or isinstance(error, NotImplementedError):
@@ -85,7 +87,7 @@ def _rescaled(dataset: Any, stored: NDArray[Any]) -> NDArray[Any]:
         low, high = int(whole.min()), int(whole.max())
         smallest = next(t for t in (np.int16, np.int32, np.int64) if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
         return np.asarray(whole.astype(smallest))
-    return (stored.astype(np.float64) * slopes + intercepts).astype(np.float32)
+    return np.asarray((stored.astype(np.float64) * slopes + intercepts).astype(np.float32))
 
 
 def _rescale(dataset: Any, frame: int) -> tuple[float, float]:

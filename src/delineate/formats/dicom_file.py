@@ -31,6 +31,10 @@ def open_dicom(path: Path, limits: Limits = LIMITS, *, pixels: bool = False, tag
 
     _check_deflated(path, limits)
     dataset = pydicom.dcmread(path, stop_before_pixels=not pixels, specific_tags=tags, force=True)
+    if pixels and "TransferSyntaxUID" not in dataset.file_meta:  # no preamble: pydicom found the coding by looking
+        from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if dataset.original_encoding[0] else ExplicitVRLittleEndian
     if "Rows" not in dataset or "Columns" not in dataset:
         if len(dataset) == 0:
             raise unreadable("truncated", path, "no attributes")

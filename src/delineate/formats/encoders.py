@@ -96,7 +96,7 @@ def nrrd(path: Path, labels: NDArray[Any], geometry: Geometry, like: Image | Non
     _simple_itk(path, labels, geometry)
     if geometry.affine is None:
         spacings = [] if geometry.spacing is None else [b"spacings: " + " ".join(repr(s) for s in geometry.spacing[::-1]).encode()]
-        _drop_lines(path, (b"space:", b"space directions:", b"space origin:", b"kinds:"), b"", spacings)
+        _drop_lines(path, (b"space:", b"space dimension:", b"space directions:", b"space origin:", b"kinds:"), b"", spacings)
 
 
 def mha(path: Path, labels: NDArray[Any], geometry: Geometry, like: Image | None, palette: _Palette) -> None:

@@ -61,11 +61,7 @@ def _stored(path: Path, data_file: str, header_length: int) -> int:
     if not data_file or data_file.upper() == "LOCAL":
         return path.stat().st_size - header_length
     folder = path.resolve().parent
-    if (
-        data_file.upper().startswith("LIST")
-        or "%" in data_file
-        or (len(data_file.split()) > 1 and not (folder / data_file).is_file())
-    ):
+    if data_file.upper().startswith("LIST") or "%" in data_file:
         raise unreadable("unsupported", path, "pixels spread over several files")
     named = Path(data_file.replace("\\", "/"))
     target = (folder / named).resolve()
@@ -104,6 +100,8 @@ def _meta_image(path: Path) -> TextHeader:
         raise unreadable("truncated", path, "its header does not end")
     stored = _stored(path, fields["elementdatafile"], length)
     compressed = fields.get("compresseddata", "false").lower() == "true"
+    if (size := fields.get("compresseddatasize", "")).isdigit() and compressed and int(size) > stored:
+        raise unreadable("truncated", path, f"{int(size):,} bytes expected, {stored:,} stored")
     placed = any(key in fields for key in ("transformmatrix", "rotation", "orientation"))
     return TextHeader(
         has_spacing="elementspacing" in fields or "elementsize" in fields,

@@ -11,7 +11,7 @@ import gzip
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class _Opened:
     channels: int
     rgb: bool
     dtype: np.dtype[Any]  # of the image made of it
+    scaled: bool  # asked of the header as stored: nibabel takes slope and intercept out of the one it hands on
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,8 +61,7 @@ def _opened(path: Path, limits: Limits) -> Iterator[_Opened]:
         header = kind.header_class(head[: kind.header_class.sizeof_hdr])
         opened = _describe(path, header)
         itemsize = header.get_data_dtype().itemsize
-        scaled = _is_scaled(header)
-        check_grid(path, opened.grid, opened.channels, max(itemsize, opened.dtype.itemsize if scaled else 0), limits)
+        check_grid(path, opened.grid, opened.channels, max(itemsize, opened.dtype.itemsize if opened.scaled else 0), limits)
         stored = math.prod(header.get_data_shape()) * itemsize
         offset = int(header.get_data_offset())
         if not 0 <= offset <= _MAX_OFFSET:
@@ -69,7 +69,7 @@ def _opened(path: Path, limits: Limits) -> Iterator[_Opened]:
         check_stored(path, stored + offset, path.stat().st_size, "deflate" if zipped else "none")
         stream.seek(0)
         nifti = kind.from_stream(stream)
-        yield _Opened(nifti, opened.grid, opened.channels, opened.rgb, opened.dtype)
+        yield replace(opened, nifti=nifti)
 
 
 def _is_scaled(header: Any) -> bool:
@@ -93,9 +93,10 @@ def _describe(path: Path, header: Any) -> _Opened:
     if channels > MAX_CHANNELS:
         raise unreadable("unsupported", path, f"a series of {channels} volumes; up to {MAX_CHANNELS} are read as channels")
     kept = np.dtype(np.uint8) if rgb else dtype.newbyteorder("=")
-    if not rgb and _is_scaled(header):
+    scaled = not rgb and _is_scaled(header)
+    if scaled:
         kept = np.dtype(np.float64 if dtype.itemsize > 2 else np.float32)
-    return _Opened(None, shape[:3], channels, rgb, np.dtype(kept))
+    return _Opened(None, shape[:3], channels, rgb, np.dtype(kept), scaled)
 
 
 def _geometry(opened: _Opened) -> tuple[Geometry, dict[str, Any]]:
@@ -146,9 +147,8 @@ def _header(path: Path, limits: Limits) -> Header:
 def _pixels(opened: _Opened) -> NDArray[Any]:
     """(C, k, j, i) or (C, j, i)."""
     proxy = opened.nifti.dataobj
-    if _is_scaled(opened.nifti.header) and not opened.rgb:
-        array = np.asarray(proxy.get_scaled(opened.dtype))
-        array = array.astype(opened.dtype, copy=False)
+    if opened.scaled:
+        array = np.asarray(proxy, dtype=opened.dtype)
     else:
         array = np.asarray(proxy.get_unscaled())
     if opened.rgb:

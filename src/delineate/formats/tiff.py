@@ -10,6 +10,7 @@ Spacing comes from OME ``PhysicalSize`` or ImageJ's unit only: a plain TIFF's dp
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,6 +47,8 @@ class _Stack:
     volume: bool
     alpha: bool
     palette: NDArray[np.uint8] | None
+    others: int = 0
+    """Series after the first: thumbnails, pyramid levels, pages of another size. Not read."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -71,6 +74,7 @@ def _opened(path: Path, limits: Limits) -> Iterator[tuple[Any, _Stack]]:
         if dtype.kind not in "buif":
             raise unreadable("unsupported", path, f"values of type {dtype}")
         check_grid(path, (stack.pages, *stack.plane), stack.channels, dtype.itemsize, limits)
+        _check_chain(path, tif)
         _check_segments(path, stack)
         yield tif, stack
 
@@ -99,7 +103,7 @@ def _understand(path: Path, tif: Any) -> _Stack:
         raise unreadable("unsupported", path, "raw camera data")
     alpha = "S" in axes and channels in (2, 4) and any(int(extra) in (1, 2) for extra in page.extrasamples)
     palette = _palette(page) if photometric == _PALETTE and channels == 1 else None
-    return _Stack(series, page, order, long, pages, plane, channels, long == "Z", alpha, palette)
+    return _Stack(series, page, order, long, pages, plane, channels, long == "Z", alpha, palette, len(tif.series) - 1)
 
 
 def _palette(page: Any) -> NDArray[np.uint8] | None:
@@ -107,6 +111,18 @@ def _palette(page: Any) -> NDArray[np.uint8] | None:
         return None
     table = np.asarray(page.colormap).T
     return np.asarray(table >> 8 if table.max() > 255 else table, np.uint8)
+
+
+def _check_chain(path: Path, tif: Any) -> None:
+    """The last page must be the last: where the next one lies beyond the file's end, tifffile quietly gives fewer pages."""
+    layout, file = tif.tiff, tif.filehandle
+    file.seek(tif.pages[-1].offset)
+    (tags,) = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))
+    file.seek(tags * layout.tagsize, 1)
+    entry = file.read(layout.offsetsize)
+    following = struct.unpack(layout.offsetformat, entry)[0] if len(entry) == layout.offsetsize else file.size
+    if following >= file.size:
+        raise unreadable("truncated", path, f"pages are missing after page {len(tif.pages)}")
 
 
 def _check_segments(path: Path, stack: _Stack) -> None:
@@ -154,6 +170,8 @@ def _meta(stack: _Stack) -> dict[str, Any]:
     orientation = stack.page.tags.get(274)
     if orientation is not None and orientation.value != 1:
         meta["tiff_orientation"] = int(orientation.value)  # kept as stored: scientific readers all ignore it
+    if stack.others:
+        meta["other_series"] = stack.others
     if int(stack.page.photometric) == _WHITE_IS_ZERO:
         meta["inverted"] = True
     return meta

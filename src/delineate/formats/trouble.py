@@ -102,9 +102,9 @@ def guarded(path: Path) -> Iterator[None]:
 
 
 def phrase(error: BaseException) -> str:
-    """The first line of a library's message, bounded."""
-    first = str(error).strip().splitlines()[:1]
-    return (first[0] if first else type(error).__name__)[:160]
+    """The line of a library's message that says something, bounded: the first, or what follows ``ITK ERROR``."""
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("Exception thrown in SimpleITK")]
+    return (lines[0].rpartition("): ")[2] if lines else type(error).__name__)[:160]
 
 
 def _looks_truncated(error: Exception) -> bool:

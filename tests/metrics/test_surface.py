@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import cdist
 
-from delineate.metrics import assd, hd95, nsd, surface_distances
+from delineate.metrics import assd, hd95, nsd, surface, surface_distances
 
 
 def brute_surface(mask: np.ndarray) -> np.ndarray:
@@ -137,6 +137,20 @@ def test_ignored_pixels_are_background_in_both() -> None:
     distances = surface_distances(pred, truth, None, ignore)
     assert distances is not None
     assert distances[0].max() == 0
+
+
+@settings(deadline=None, max_examples=25)
+@given(pairs)
+def test_large_boxes_give_the_same_distances(case: tuple[np.ndarray, np.ndarray, tuple[float, ...]]) -> None:
+    pred, truth, spacing = case
+    small = surface_distances(pred, truth, spacing)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(surface, "_LARGE", 0)
+        large = surface_distances(pred, truth, spacing)
+    assert (small is None) == (large is None)
+    if small is not None and large is not None:
+        np.testing.assert_allclose(large[0], small[0])
+        np.testing.assert_allclose(large[1], small[1])
 
 
 def test_bad_arguments() -> None:

@@ -143,6 +143,7 @@ def test_a_gap_is_named(run_copy: Copy, absent: str, how: str) -> None:
         assert absent in text
     else:
         assert f"Not in the run folder or not readable: {absent}." in text
+    assert ("Nothing in this folder proves" in text) == (absent == "splits.json")
     if absent == "summary.json":
         assert "not been scored" in text
 

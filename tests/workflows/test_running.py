@@ -67,7 +67,7 @@ def test_predicting_equals_scoring(finished: RunResult, small_data: Path, tmp_pa
 
     image = next(path for path in sorted(small_data.rglob("*.tif")) if "mask" not in path.name)
     result = dl.predict(finished.model, image, out=tmp_path / "masks")
-    written = read_labels(Path(result.rows[0].output)).values
+    written = read_labels(result.rows[0].outputs[0]).values
     assert written is not None
     expected = Predictor(finished.model).predict(read_image(image)).mask.labels
     assert ((written > 0) == (expected > 0)).all()
@@ -131,13 +131,8 @@ def test_cross_validation_scores_everybody_once(small_data: Path, tmp_path: Path
 def test_errors_in_the_data_stop_the_run(small_data: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(small_data, data)
-    masks = sorted(data.rglob("*_mask.tif"))
-    from delineate.formats import read_image, read_labels, write_labels
-
-    for mask in masks:
-        labels = read_labels(mask)
-        assert labels.values is not None
-        write_labels(mask, labels.values * 0, labels.geometry, like=read_image(mask))
+    for mask in sorted(data.rglob("*_mask.tif")):
+        tifffile.imwrite(mask, tifffile.imread(mask) * 0)
     with pytest.raises(DataError):
         run(out=tmp_path / "run", options=small_options(data))
 

@@ -177,16 +177,22 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
             overwrite=arguments.overwrite,
             engine=arguments.engine,
             threads=arguments.threads,
+            language=language,
             on_event=screen,
         )
     failed = [row for row in result.rows if row.status == "failed"]
+    skipped = [row for row in result.rows if row.status == "skipped"]
     done = sum(row.status == "done" for row in result.rows)
     total = done + len(failed)
     print(translate("cli.done.predict", language, done=done, total=total, time=clock(result.seconds), path=result.folder))
+    if skipped:
+        print(translate("cli.done.predict-skipped", language, skipped=len(skipped)))
+        for row in skipped[:10]:
+            print(f"  {row.input}: {row.sentence(language)}")
     if failed:
         print(translate("cli.done.predict-failed", language, failed=len(failed)))
         for row in failed:
-            print(f"  {row.input}: {translate(f'error.{row.code}', language, **row.params)}")
+            print(f"  {row.input}: {row.sentence(language)}")
         return DataError.exit_code
     return EXIT_OK
 

@@ -96,7 +96,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     option(evaluate, "run", metavar="RUN|MODEL", key="evaluate-target")
     option(evaluate, "data", metavar="DATA", nargs="?", key="evaluate-data")
     option(evaluate, "--out", metavar="DIR", key="out-evaluate")
-    option(evaluate, "--engine", metavar="NAME", default="auto")
+    option(evaluate, "--engine", metavar="NAME", default="onnxruntime", key="engine-evaluate")
     option(evaluate, "--threads", metavar="N", type=int)
     _reading(group(evaluate, "reading"), option)
 

@@ -94,7 +94,7 @@ def interpolated_ceiling(ceilings: Mapping[int, float], side: int) -> float:
         if low <= side <= high:
             share = (side - low) / (high - low)
             return float(ceilings[low] * (1 - share) + ceilings[high] * share)
-    return 1.0 if side > known[-1] else ceilings[known[-1]]
+    return 1.0 if side > known[-1] else float(ceilings[known[-1]])
 
 
 def expected_loss(ceiling: float, images: float, width: int) -> float:

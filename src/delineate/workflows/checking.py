@@ -58,5 +58,6 @@ def check(
         splits=found.splits,
         fingerprint=fingerprint,
         language=language,
+        allow=allow,
     )
     return CheckResult(found.scan, found.findings, blocking(found.findings, set(allow)), found.persons, page)

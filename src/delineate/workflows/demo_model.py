@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import delineate.synthetic
-from delineate.cli.console import Screen
+from delineate.events import EpochFinished, Event, StageFinished
 from delineate.synthetic import make_dataset
 from delineate.workflows.options import DataOptions, RunOptions
 from delineate.workflows.running import run
@@ -25,8 +25,15 @@ RECORD = (
 LARGEST = 2 * 1024 * 1024
 
 
+def _tell(event: Event) -> None:
+    if isinstance(event, StageFinished):
+        print(f"{event.name}: {event.seconds:.1f} s", flush=True)
+    elif isinstance(event, EpochFinished):
+        print(f"  epoch {event.epoch}, step {event.step}: validation Dice {event.metrics.get('val_dice', 0):.4f}", flush=True)
+
+
 def rebuild(target: Path, budget: float = 600.0) -> None:
-    with tempfile.TemporaryDirectory() as temporary, Screen("en") as screen:
+    with tempfile.TemporaryDirectory() as temporary:
         data = make_dataset(Path(temporary) / "synthetic-chest-ct", patients=48, slices=10, size=192, seed=2026)
         options = RunOptions(
             data=data,
@@ -37,7 +44,7 @@ def rebuild(target: Path, budget: float = 600.0) -> None:
             notes=("synthetic", "demonstration"),
             settings={"network.options.widths": [12, 24, 48, 96, 128]},
         )
-        result = run(out=Path(temporary) / "run", options=options, on_event=screen)
+        result = run(out=Path(temporary) / "run", options=options, on_event=_tell)
         if result.model.stat().st_size > LARGEST:
             sys.exit(f"the model has {result.model.stat().st_size} bytes, more than {LARGEST}")
         shutil.rmtree(target, ignore_errors=True)

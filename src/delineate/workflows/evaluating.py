@@ -14,6 +14,7 @@ from delineate.events import EventSink, discard
 from delineate.inference import ModelFile
 from delineate.recipe import MaskRule, Recipe, Splits, load, read_json
 from delineate.workflows.examine import scan_folder
+from delineate.workflows.fold import SCORING_ENGINE
 from delineate.workflows.folder import RunFolder
 from delineate.workflows.options import DataOptions
 from delineate.workflows.scorecard import score_parts, write_summary
@@ -34,7 +35,7 @@ def evaluate(
     *,
     out: str | Path | None = None,
     reading: DataOptions | None = None,
-    engine: str = "auto",
+    engine: str = SCORING_ENGINE,
     threads: int | None = None,
     on_event: EventSink = discard,
 ) -> Evaluation:

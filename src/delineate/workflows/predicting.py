@@ -35,6 +35,7 @@ def predict(
     overwrite: bool = False,
     engine: str = "auto",
     threads: int | None = None,
+    language: str = "en",
     on_event: EventSink = discard,
 ) -> Predictions:
     """Segment ``inputs`` with the model file ``model`` (or ``"demo"``); masks and predictions.csv go to ``out``.
@@ -46,7 +47,7 @@ def predict(
 
     began = time.monotonic()
     listed = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
-    predictor = Predictor(ModelFile.open(model), engine=engine, threads=threads)
+    predictor = Predictor(ModelFile.open(model), engine=engine, threads=threads, on_event=on_event)
     with stage("predict", on_event):
         rows = predict_paths(
             predictor,
@@ -57,6 +58,7 @@ def predict(
             probabilities=probabilities,
             clean=clean,
             overwrite=overwrite,
+            language=language,
             on_event=on_event,
         )
     return Predictions(rows, Path(out), time.monotonic() - began)

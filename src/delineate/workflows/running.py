@@ -189,7 +189,7 @@ def _folds(folder: RunFolder, options: RunOptions, scan: Scan, unusable: set[str
     known = {person for fold in splits.folds for persons in fold.values() for person in persons}
     folds = []
     for number in range(len(splits.folds)):
-        parts: dict[str, Sequence[Case]] = {part: cases for part, cases in fold_cases(usable, splits, number).items()}
+        parts: dict[str, Sequence[Case]] = {**fold_cases(usable, splits, number)}
         if not any(parts.values()):
             raise DataError("data-changed", reason=f"none of {len(known)} known persons is there")
         path = folder.path if len(splits.folds) == 1 else folder.path / f"fold_{number}"
@@ -221,6 +221,8 @@ def _check_page(folder: RunFolder, found: Examined, options: RunOptions) -> Path
         splits=found.splits,
         fingerprint=fingerprint,
         language=options.language,
+        allow=options.allow,
+        synthetic="synthetic" in options.notes,
     )
     return page
 
@@ -234,6 +236,7 @@ def _dataset(found: Examined) -> dict[str, Any]:
         "cases": len(found.scan.cases),
         "labelled": len(found.usable),
         "groups": len({case.group for case in found.scan.cases}),
+        "stacked": any(case.volume is not None for case in found.usable),
         "persons": found.persons,
         "files_left_out": len(found.scan.explained),
         "sha256": _data_hash(found),
@@ -260,6 +263,8 @@ def _provenance(folder: RunFolder, options: RunOptions) -> dict[str, Any]:
         "data": read_json(folder / "dataset.json"),
         "notes": list(options.notes),
         "synthetic": "synthetic" in options.notes,
+        # Prediction joins slices of one folder into a volume for the clean-up where scoring did.
+        "slices_form_volumes": bool(read_json(folder / "dataset.json")["stacked"]),
     }
     save_json(path, provenance)
     return provenance

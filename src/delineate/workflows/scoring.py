@@ -14,7 +14,7 @@ from delineate.domain import Case, Image, LabelSet
 from delineate.errors import DataError
 from delineate.events import EventSink, Note, Progress
 from delineate.inference import Predictor
-from delineate.preprocessing import Statistics, measure
+from delineate.preprocessing import Statistics, measure, measured_jointly
 from delineate.recipe import MaskRule
 
 
@@ -49,7 +49,7 @@ def predict_groups(
 ) -> Iterator[GroupPrediction]:
     """Predict every group once, streaming. A case that cannot be read is said and left out, never silently."""
     groups = by_group(cases)
-    together = predictor.record.preprocessing.normalisation.scheme == "volume"
+    together = measured_jointly(predictor.record.preprocessing)
     for number, (group, members) in enumerate(groups):
         loaded: list[tuple[Case, Image, NDArray[np.integer]]] = []
         for case in members:

@@ -56,7 +56,9 @@ def make_slice(path: Path, pixels: np.ndarray, position: tuple[float, float, flo
     return make(path, pixels, **{**defaults, **attributes})
 
 
-def make_seg(path: Path, frames: list[tuple[int, float, np.ndarray]], kind: str = "BINARY", step: float = 2.0, **attributes: Any) -> Path:
+def make_seg(
+    path: Path, frames: list[tuple[int, float, np.ndarray]], kind: str = "BINARY", step: float = 2.0, **attributes: Any
+) -> Path:
     """A segmentation of frames (segment, z, plane)."""
     planes = np.stack([plane for _, _, plane in frames])
     groups = [

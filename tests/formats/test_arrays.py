@@ -36,7 +36,7 @@ def test_axis_conventions(
     np.save(path, stored) if suffix == "npy" else np.savez_compressed(path, x=stored)
     header = read_header(path)
     assert (header.shape, header.channels, header.items, header.dtype) == (spatial, channels, items, "int16")
-    with_channels = values if len(shape) in (2, 3) and items == 1 and len(shape) == 3 or len(shape) == 4 else values[..., None]
+    with_channels = values if (len(shape) in (2, 3) and items == 1 and len(shape) == 3) or len(shape) == 4 else values[..., None]
     assert np.array_equal(read_image(path).pixels, np.moveaxis(with_channels, -1, 0))
     if items > 1:
         assert np.array_equal(read_image(path, index=4).pixels, np.moveaxis(with_channels[4], -1, 0))
@@ -54,7 +54,9 @@ def test_types(tmp_path: Path, dtype: str) -> None:
     assert read_header(tmp_path / "a.npy").dtype == image.pixels.dtype.name
 
 
-@pytest.mark.parametrize("values", [np.array([{"a": 1}] * 4, object).reshape(2, 2), np.full((2, 2), "text"), np.zeros((2, 2), complex)])
+@pytest.mark.parametrize(
+    "values", [np.array([{"a": 1}] * 4, object).reshape(2, 2), np.full((2, 2), "text"), np.zeros((2, 2), complex)]
+)
 @pytest.mark.parametrize("suffix", ["npy", "npz"])
 def test_pickles_texts_and_complex_are_refused(tmp_path: Path, values: np.ndarray, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"

@@ -11,7 +11,6 @@ import imagecodecs
 import numpy as np
 import pydicom
 import pytest
-from formats.dicom_objects import item, make
 from PIL import Image as Pillow
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
@@ -28,13 +27,15 @@ from pydicom.uid import (
 
 from delineate.errors import UnreadableFile
 from delineate.formats import Limits, format_of, patient_key, read_header, read_image, read_labels
+from formats.dicom_objects import item, make
 
 RNG = np.random.default_rng(4)
 STORED = RNG.integers(0, 4000, (6, 8)).astype(np.uint16)
 
 
 @pytest.mark.parametrize(
-    ("slope", "intercept", "dtype"), [(1, -1024, "int16"), (2, 0, "int16"), (0.5, 0, "float32"), (1, -100000, "int32"), (1, 0, "uint16")]
+    ("slope", "intercept", "dtype"),
+    [(1, -1024, "int16"), (2, 0, "int16"), (0.5, 0, "float32"), (1, -100000, "int32"), (1, 0, "uint16")],
 )
 def test_rescaling(tmp_path: Path, slope: float, intercept: float, dtype: str) -> None:
     path = make(tmp_path / "a.dcm", STORED, RescaleSlope=slope, RescaleIntercept=intercept)
@@ -48,7 +49,9 @@ def test_rescaling(tmp_path: Path, slope: float, intercept: float, dtype: str) -
 @pytest.mark.parametrize(("signed", "bits"), [(False, 12), (False, 16), (True, 16)])
 def test_monochrome1_is_turned(tmp_path: Path, signed: bool, bits: int) -> None:
     stored = np.array([[-100, 0], [5, 100]], np.int16) if signed else np.array([[0, 1], [7, (1 << bits) - 1]], np.uint16)
-    path = make(tmp_path / "a.dcm", stored, PhotometricInterpretation="MONOCHROME1", BitsStored=bits, HighBit=bits - 1, Modality="DX")
+    path = make(
+        tmp_path / "a.dcm", stored, PhotometricInterpretation="MONOCHROME1", BitsStored=bits, HighBit=bits - 1, Modality="DX"
+    )
     image = read_image(path)
     assert image.meta["inverted"] is True
     order = np.argsort(image.pixels[0].ravel(), kind="stable")
@@ -133,7 +136,9 @@ def test_lossless_compressions(tmp_path: Path, syntax: str, signed: bool) -> Non
 def test_signed_values_of_few_bits(tmp_path: Path, bits: int) -> None:
     values = np.array([[-5, 0, 3], [-512, 511, -1]], np.int16)
     frame = imagecodecs.jpegls_encode((values & ((1 << bits) - 1)).astype(np.uint16))
-    path = make(tmp_path / "a.dcm", values, PixelData=encapsulate([frame]), syntax=JPEGLSLossless, BitsStored=bits, HighBit=bits - 1)
+    path = make(
+        tmp_path / "a.dcm", values, PixelData=encapsulate([frame]), syntax=JPEGLSLossless, BitsStored=bits, HighBit=bits - 1
+    )
     assert np.array_equal(read_image(path).pixels[0], values)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from formats.dicom_objects import make_seg
 
 from delineate.errors import UnreadableFile
 from delineate.formats import read_header, read_image, read_labels
+from formats.dicom_objects import make_seg
 
 LEFT, RIGHT = np.zeros((4, 6), np.uint8), np.zeros((4, 6), np.uint8)
 LEFT[:, :3], RIGHT[:, 3:] = 1, 1

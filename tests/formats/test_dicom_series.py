@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from formats.dicom_objects import make, make_seg, make_slice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delineate.errors import UnreadableFile
 from delineate.formats import find_series, read_header, read_image, read_labels, write_labels
 from delineate.formats.dicom_planes import arrange
+from formats.dicom_objects import make, make_seg, make_slice
 
 RNG = np.random.default_rng(5)
 
@@ -27,7 +27,9 @@ def test_sorted_by_position_not_by_name(tmp_path: Path) -> None:
     shuffled = heights[:]
     random.Random(1).shuffle(shuffled)
     for number, z in enumerate(shuffled):
-        make_slice(tmp_path / f"{number}.dcm", plane(int(z)), (1, 2, z), InstanceNumber=99 - number, RescaleIntercept=0, RescaleSlope=1)
+        make_slice(
+            tmp_path / f"{number}.dcm", plane(int(z)), (1, 2, z), InstanceNumber=99 - number, RescaleIntercept=0, RescaleSlope=1
+        )
     (tmp_path / "notes.txt").write_text("nothing")
     (series,) = find_series(tmp_path)
     assert (series.modality, series.problems, len(series.files)) == ("CT", (), 5)
@@ -116,7 +118,9 @@ def test_segmentations_broken_files_and_other_series_stay_apart(tmp_path: Path) 
 
 def test_rescaling_per_slice(tmp_path: Path) -> None:
     for number in range(3):
-        make_slice(tmp_path / f"{number}.dcm", plane(10), (0, 0, number), Modality="PT", RescaleSlope=0.5 + number, RescaleIntercept=0)
+        make_slice(
+            tmp_path / f"{number}.dcm", plane(10), (0, 0, number), Modality="PT", RescaleSlope=0.5 + number, RescaleIntercept=0
+        )
     assert read_image(tmp_path).pixels[0, :, 0, 0].tolist() == [5, 15, 25]
 
 

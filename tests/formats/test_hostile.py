@@ -21,7 +21,6 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
-from formats.dicom_objects import make
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
@@ -29,6 +28,7 @@ from PIL import Image as Pillow
 import delineate.i18n
 from delineate.errors import UnreadableFile
 from delineate.formats import CODES, Limits, format_of, read_header, read_image, read_labels
+from formats.dicom_objects import make
 
 CALLS = (read_header, read_image, read_labels)
 
@@ -38,7 +38,9 @@ def png_bomb(path: Path) -> None:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", 70000, 70000, 8, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(999))) + chunk(b"IEND", b""))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(999))) + chunk(b"IEND", b"")
+    )
 
 
 def png_of_few_bytes(path: Path) -> None:
@@ -146,7 +148,9 @@ def test_bombs_under_a_memory_limit(tmp_path: Path, name: str) -> None:
             print(error.code)
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), tmp_path / name], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), tmp_path / name], capture_output=True, text=True, env=environment
+    )
     assert done.stdout.strip() in ("too-large", "truncated", "damaged")
     assert done.stderr == ""
 
@@ -213,7 +217,9 @@ def samples(folder: Path) -> list[Path]:
     from delineate.formats import write_labels
 
     volume, plane = np.arange(60, dtype=np.uint8).reshape(3, 4, 5), np.arange(20, dtype=np.uint8).reshape(4, 5)
-    paths = [write_labels(folder / f"v{suffix}", volume, Geometry((3, 4, 5))) for suffix in (".nii", ".nii.gz", ".nrrd", ".mha", ".tif")]
+    paths = [
+        write_labels(folder / f"v{suffix}", volume, Geometry((3, 4, 5))) for suffix in (".nii", ".nii.gz", ".nrrd", ".mha", ".tif")
+    ]
     paths += [write_labels(folder / f"p{suffix}", plane, Geometry((4, 5))) for suffix in (".png", ".npy", ".npz", ".tif")]
     for suffix in (".jpg", ".bmp", ".gif"):
         Pillow.fromarray(plane).save(folder / f"p{suffix}")
@@ -260,7 +266,15 @@ def test_every_code_has_a_sentence_with_path_and_remedy(language: str) -> None:
 def test_noise_of_the_libraries_stays_inside(tmp_path: Path) -> None:
     for path in samples(tmp_path):
         path.write_bytes(path.read_bytes()[:-7])
-    code = "import sys, pathlib\nfrom delineate.errors import UnreadableFile\nfrom delineate.formats import read_image\n"
-    code += "for p in sorted(pathlib.Path(sys.argv[1]).iterdir()):\n    try:\n        read_image(p)\n    except UnreadableFile:\n        pass\n"
-    done = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True)
+    code = """
+        import pathlib, sys
+        from delineate.errors import UnreadableFile
+        from delineate.formats import read_image
+        for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+            try:
+                read_image(path)
+            except UnreadableFile:
+                pass
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), tmp_path], capture_output=True, text=True)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "")

@@ -62,7 +62,11 @@ NRRD = "NRRD0004\ntype: uint8\ndimension: 3\nsizes: 4 3 2\n{extra}encoding: raw\
         ("spacings: 0.5 0.75 2\n", (2, 0.75, 0.5), False),
         ("space dimension: 3\nspace directions: (0.5,0,0) (0,0.75,0) (0,0,2)\n", (2, 0.75, 0.5), False),
         ("space: RAS\nspace directions: (0.5,0,0) (0,0.75,0) (0,0,2)\nspace origin: (1,2,3)\n", (2, 0.75, 0.5), True),
-        ('space: RAS\nspace directions: (500,0,0) (0,750,0) (0,0,2000)\nspace origin: (0,0,0)\nspace units: "um" "um" "um"\n', (2, 0.75, 0.5), True),
+        (
+            'space: RAS\nspace directions: (500,0,0) (0,750,0) (0,0,2000)\nspace origin: (0,0,0)\nspace units: "um" "um" "um"\n',
+            (2, 0.75, 0.5),
+            True,
+        ),
     ],
 )
 def test_nrrd_says_only_what_it_knows(tmp_path: Path, extra: str, spacing: tuple[float, ...] | None, placed: bool) -> None:
@@ -88,7 +92,9 @@ def test_mha_says_only_what_it_knows(tmp_path: Path, extra: str, spacing: tuple[
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
-@pytest.mark.parametrize("geometry", [Geometry((2, 3, 4)), Geometry((2, 3, 4), (2.0, 0.75, 0.5)), Geometry((3, 4), (0.75, 0.5)), Geometry((3, 4))])
+@pytest.mark.parametrize(
+    "geometry", [Geometry((2, 3, 4)), Geometry((2, 3, 4), (2.0, 0.75, 0.5)), Geometry((3, 4), (0.75, 0.5)), Geometry((3, 4))]
+)
 def test_writing_without_a_position_invents_none(tmp_path: Path, suffix: str, geometry: Geometry) -> None:
     labels = RNG.integers(0, 3, geometry.shape).astype(np.uint8)
     written = write_labels(tmp_path / f"m{suffix}", labels, geometry)

@@ -14,9 +14,7 @@ import SimpleITK
 from delineate.errors import UnreadableFile
 from delineate.formats import read_header, read_image, read_labels, write_labels
 
-ORIENTATIONS = [
-    (order, signs) for order in itertools.permutations(range(3)) for signs in itertools.product((1.0, -1.0), repeat=3)
-]
+ORIENTATIONS = [(order, signs) for order in itertools.permutations(range(3)) for signs in itertools.product((1.0, -1.0), repeat=3)]
 
 
 def oriented(order: tuple[int, ...], signs: tuple[float, ...]) -> np.ndarray:

@@ -46,7 +46,8 @@ def test_grey_bits_are_stretched_to_255(tmp_path: Path, depth: int) -> None:
     per_byte = 8 // depth
     values = np.arange(8) % (top + 1)
     packed = bytes(
-        sum(int(v) << (8 - depth * (i + 1)) for i, v in enumerate(values[start : start + per_byte])) for start in range(0, 8, per_byte)
+        sum(int(v) << (8 - depth * (i + 1)) for i, v in enumerate(values[start : start + per_byte]))
+        for start in range(0, 8, per_byte)
     )
     path = png(tmp_path / "a.png", [packed], 8, depth, 0)
     assert read_image(path).pixels[0, 0].tolist() == [int(v) * 255 // top for v in values]

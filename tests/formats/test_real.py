@@ -33,7 +33,7 @@ def test_nifti_round_trips(real_data: Path, tmp_path: Path) -> None:
             continue
         header = read_header(path)
         assert (header.shape, header.channels, header.dtype) == (image.geometry.shape, image.channels, image.pixels.dtype.name)
-        mask = (image.pixels[0] > np.nanmean(image.pixels[0])).astype(np.uint8)
+        mask = (image.pixels[0] > np.nanmean(image.pixels[0], dtype=np.float64)).astype(np.uint8)
         written = write_labels(tmp_path / path.name, mask, image.geometry, like=image)
         before, after = nibabel.load(path), nibabel.load(written)
         assert np.array_equal(before.affine, after.affine)
@@ -75,7 +75,9 @@ def test_dicom_series_agrees_with_gdcm(real_data: Path) -> None:
         assert np.array_equal(image.pixels[0], SimpleITK.GetArrayFromImage(peer))
         assert image.geometry.affine is not None
         last = [int(n) - 1 for n in peer.GetSize()]
-        assert np.allclose((image.geometry.affine @ (*last[::-1], 1))[:3] * (-1, -1, 1), peer.TransformIndexToPhysicalPoint(last), atol=1e-3)
+        assert np.allclose(
+            (image.geometry.affine @ (*last[::-1], 1))[:3] * (-1, -1, 1), peer.TransformIndexToPhysicalPoint(last), atol=1e-3
+        )
         assert patient_key(folder) == patient_key(series.files[-1])
 
 

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from formats.dicom_objects import make
 from PIL import Image as Pillow
 
 from delineate.domain import Geometry
 from delineate.errors import UnreadableFile
 from delineate.formats import IMAGE_SUFFIXES, format_of, read_image, registry, write_labels
+from formats.dicom_objects import make
 
 HEAVY = {"nibabel", "SimpleITK", "pydicom", "tifffile", "cv2", "imagecodecs", "PIL", "scipy", "torch"}
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".nii", ".nii.gz", ".nrrd", ".mha", ".npy", ".npz", ".jpg", ".bmp", ".gif", ".dcm"])
+@pytest.mark.parametrize(
+    "suffix", [".png", ".tif", ".nii", ".nii.gz", ".nrrd", ".mha", ".npy", ".npz", ".jpg", ".bmp", ".gif", ".dcm"]
+)
 @pytest.mark.parametrize("name", ["x.png", "x.tif", "x.jpg", "x.nii.gz", "x.dcm", "x.dat", "x"])
 def test_content_wins(tmp_path: Path, suffix: str, name: str) -> None:
     plane = np.arange(20, dtype=np.uint8).reshape(4, 5)
@@ -37,7 +39,9 @@ def test_content_wins(tmp_path: Path, suffix: str, name: str) -> None:
     assert read_image(path).pixels.shape == (1, 4, 5)
 
 
-@pytest.mark.parametrize("content", [b"II", b"%PDF-1.7", b"\x1f\x8b\x08\0junk", b"PK\x03\x04" + bytes(40), b"NRRD", b"ObjectType = Image\n"])
+@pytest.mark.parametrize(
+    "content", [b"II", b"%PDF-1.7", b"\x1f\x8b\x08\0junk", b"PK\x03\x04" + bytes(40), b"NRRD", b"ObjectType = Image\n"]
+)
 def test_what_is_no_image(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.tif"
     path.write_bytes(content)

@@ -173,7 +173,9 @@ def test_ome_spacing(tmp_path: Path, unit: str) -> None:
     metadata = {f"PhysicalSize{a}": v for a, v in zip("XYZ", (0.5, 0.25, 3.0), strict=True)}
     metadata |= {f"PhysicalSize{a}Unit": unit for a in "XYZ"}
     path = tmp_path / "a.ome.tif"
-    tifffile.imwrite(path, np.zeros((4, 20, 30), np.uint8), ome=True, photometric="minisblack", metadata={"axes": "ZYX", **metadata})
+    tifffile.imwrite(
+        path, np.zeros((4, 20, 30), np.uint8), ome=True, photometric="minisblack", metadata={"axes": "ZYX", **metadata}
+    )
     assert read_image(path).geometry.spacing == pytest.approx((3 * factor, 0.25 * factor, 0.5 * factor))
     agrees(path)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from delineate.errors import DelineateError, ResourceError
@@ -31,4 +31,5 @@ def replacing(path: Path, suffix: str) -> Iterator[Path]:
     except (RuntimeError, MemoryError) as error:  # SimpleITK and imagecodecs report a full disk so
         raise ResourceError("cannot-write", path=path, reason=phrase(error)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the reason why it cannot be removed has been told above
+            temporary.unlink(missing_ok=True)

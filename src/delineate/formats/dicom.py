@@ -2,8 +2,8 @@
 
 Values are what the modality means: rescaled (Hounsfield units for CT), MONOCHROME1 turned so that more is brighter
 (``meta["inverted"]``), colour as RGB. Frames that say where they lie are a volume with an affine; frames that do not (cine) are
-``items``. Compressed pixels are decoded by what comes with permissive licences: RLE, JPEG and JPEG 2000 by pydicom, lossless JPEG and
-JPEG-LS by imagecodecs.
+``items``. Compressed pixels are decoded by what comes with permissive licences: RLE, JPEG and JPEG 2000 by
+pydicom, lossless JPEG and JPEG-LS by imagecodecs.
 """
 
 from __future__ import annotations

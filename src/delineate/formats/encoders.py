@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,13 @@ def _simple_itk(path: Path, labels: NDArray[Any], geometry: Geometry) -> None:
     elif geometry.spacing is not None:
         image.SetSpacing(list(geometry.spacing[::-1]))
     sitk.WriteImage(image, str(path), useCompression=True)
+    # ITK does not look whether its bytes arrived: on a full disk it ends without a word. So look.
+    try:
+        arrived = path.stat().st_size > 0 and np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))), labels)
+    except RuntimeError:
+        arrived = False
+    if not arrived:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _drop_lines(path: Path, starts: tuple[bytes, ...], last: bytes, added: list[bytes]) -> None:

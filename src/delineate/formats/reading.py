@@ -21,12 +21,11 @@ def read_header(path: Path, *, limits: Limits = LIMITS) -> Header:
     Raises UnreadableFile with one of :data:`~delineate.formats.trouble.CODES`.
     """
     path = Path(path)
-    if path.is_dir():
-        from delineate.formats.dicom_series import series_header
-
-        with guarded(path):
-            return series_header(path, None, limits)
     with guarded(path):
+        if path.is_dir():
+            from delineate.formats.dicom_series import series_header
+
+            return series_header(path, None, limits)
         return _format(path, limits).header(path, limits)
 
 

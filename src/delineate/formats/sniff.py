@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from pathlib import Path
 
+from delineate.errors import UnreadableFile
 from delineate.formats.base import HEAD, registry
 from delineate.formats.trouble import check_file, guarded
 from delineate.formats.types import LIMITS
@@ -23,12 +24,15 @@ def format_of(path: Path) -> str | None:
     (DICOM without its preamble). Raises UnreadableFile where the file cannot be opened: missing, no permission, a loop of links.
     """
     path = Path(path)
-    if path.is_dir():
-        return None
     with guarded(path):
-        if path.stat().st_size == 0:
+        if path.is_dir():
             return None
-        check_file(path, LIMITS)
+        try:
+            check_file(path, LIMITS)
+        except UnreadableFile as error:
+            if error.code == "empty-file":
+                return None
+            raise
         head, suffix = _head(path), suffix_of(path)
         return next((format.name for format in registry if format.matches(head, suffix)), None)  # noqa: A001
 

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import tifffile
 from tests.workflows.small import small_options
 
 import delineate as dl

@@ -189,7 +189,8 @@ def _folds(folder: RunFolder, options: RunOptions, scan: Scan, unusable: set[str
     known = {person for fold in splits.folds for persons in fold.values() for person in persons}
     folds = []
     for number in range(len(splits.folds)):
-        parts: dict[str, Sequence[Case]] = {**fold_cases(usable, splits, number)}
+        parts: dict[str, Sequence[Case]] = {}
+        parts.update(fold_cases(usable, splits, number))
         if not any(parts.values()):
             raise DataError("data-changed", reason=f"none of {len(known)} known persons is there")
         path = folder.path if len(splits.folds) == 1 else folder.path / f"fold_{number}"
@@ -255,6 +256,7 @@ def _provenance(folder: RunFolder, options: RunOptions) -> dict[str, Any]:
     if path.exists():
         return dict(read_json(path))
     provenance = {
+        "name": options.name or folder.path.resolve().name,
         **machine(),
         "started": now(),
         "seed": options.seed,

@@ -99,7 +99,7 @@ def interpolated_ceiling(ceilings: Mapping[int, float], side: int) -> float:
 
 def expected_loss(ceiling: float, images: float, width: int) -> float:
     """Estimate of what is lost to detail, practice and capacity (see the top of this file)."""
-    return 0.5 * (1.0 - ceiling) + 0.06 * (20_000 / max(images, 1.0)) ** 0.8 + 0.012 * (16 / width)
+    return float(0.5 * (1.0 - ceiling) + 0.06 * (20_000 / max(images, 1.0)) ** 0.8 + 0.012 * (16 / width))
 
 
 def choose_size_and_width(

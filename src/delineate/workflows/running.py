@@ -189,8 +189,7 @@ def _folds(folder: RunFolder, options: RunOptions, scan: Scan, unusable: set[str
     known = {person for fold in splits.folds for persons in fold.values() for person in persons}
     folds = []
     for number in range(len(splits.folds)):
-        parts: dict[str, Sequence[Case]] = {}
-        parts.update(fold_cases(usable, splits, number))
+        parts: dict[str, Sequence[Case]] = {part: tuple(mine) for part, mine in fold_cases(usable, splits, number).items()}
         if not any(parts.values()):
             raise DataError("data-changed", reason=f"none of {len(known)} known persons is there")
         path = folder.path if len(splits.folds) == 1 else folder.path / f"fold_{number}"

@@ -246,7 +246,9 @@ def test_msd(tmp_path: Path) -> None:
         f'{{"image": "./imagesTr/hippocampus_{n:03d}.nii.gz", "label": "./labelsTr/hippocampus_{n:03d}.nii.gz"}}'
         for n in (1, 3, 4, 9)
     )
-    text = f'{{"name": "Hippocampus", "modality": {{"0": "MRI"}}, "labels": {{"0": "background", "1": "Anterior", "2": "Posterior"}}, "training": [{training}], "test": ["./imagesTs/hippocampus_002.nii.gz"]}}'
+    labels = '"labels": {"0": "background", "1": "Anterior", "2": "Posterior"}'
+    tests = '"test": ["./imagesTs/hippocampus_002.nii.gz"]'
+    text = f'{{"name": "Hippocampus", "modality": {{"0": "MRI"}}, {labels}, "training": [{training}], {tests}}}'
     (home / "dataset.json").write_text(text)
     found = scan(tmp_path)
     all_accounted(found)
@@ -271,7 +273,8 @@ def test_nnunet_channels(tmp_path: Path) -> None:
         "labelsTr/BRATS_004.nii.gz",
     )
     (home / "dataset.json").write_text(
-        '{"channel_names": {"0": "FLAIR", "1": "T1"}, "labels": {"background": 0, "whole": [1, 2], "core": 2}, "numTraining": 3, "file_ending": ".nii.gz"}'
+        '{"channel_names": {"0": "FLAIR", "1": "T1"}, "labels": {"background": 0, "whole": [1, 2], "core": 2}, '
+        '"numTraining": 3, "file_ending": ".nii.gz"}'
     )
     found = scan(tmp_path)
     all_accounted(found)
@@ -391,9 +394,22 @@ def test_segthor_nameless_mask(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("images", "masks"),
-    [("images", "masks"), ("image", "label"), ("imgs", "masks"), ("img", "gt"), ("scans", "annotations"), ("2d_images", "2d_masks"), ("JPEGImages", "SegmentationClass"),
-     ("Original", "Ground Truth"), ("images", "ground_truth"), ("input", "labels"), ("CXR", "segmentations"), ("train", "train_labels"), ("x_ray", "lung mask")],
-)  # fmt: skip
+    [
+        ("images", "masks"),
+        ("image", "label"),
+        ("imgs", "masks"),
+        ("img", "gt"),
+        ("scans", "annotations"),
+        ("2d_images", "2d_masks"),
+        ("JPEGImages", "SegmentationClass"),
+        ("Original", "Ground Truth"),
+        ("images", "ground_truth"),
+        ("input", "labels"),
+        ("CXR", "segmentations"),
+        ("train", "train_labels"),
+        ("x_ray", "lung mask"),
+    ],
+)
 def test_paired_folder_words(tmp_path: Path, images: str, masks: str) -> None:
     make(tmp_path, *[f"{folder}/ID_{n:04d}_Z_0142_AGE_0060_CONTRAST_1_CT.tif" for folder in (images, masks) for n in range(5)])
     found = scan(tmp_path)
@@ -448,3 +464,29 @@ def test_unlabelled_only(tmp_path: Path) -> None:
     assert error.value.code == "no-mask-files"
     text = str(error.value)
     assert "2 × .jpg" in text and "photos/" in text and "masks/x.png" in text and "--image-pattern" in text and "{case}" in text
+
+
+def test_numbered_objects_are_not_classes(tmp_path: Path) -> None:
+    """Instance numbers that return in every case name no class."""
+    make(
+        tmp_path,
+        *[f"c{i}a/images/im.png" for i in range(4)],
+        *[f"c{i}a/masks/{k}" for i in range(4) for k in ("00001f.png", "mask_2.png", "3.png")],
+    )
+    found = scan(tmp_path)
+    all_accounted(found)
+    assert found.layout == "instance-masks" and not found.class_names and all(len(case.masks) == 3 for case in found.cases)
+
+
+def test_camus_sequences(tmp_path: Path) -> None:
+    for p in (1, 2, 3):
+        home = f"training/patient{p:04d}"
+        make(tmp_path, f"{home}/Info_2CH.cfg", f"{home}/patient{p:04d}_2CH_sequence.nii.gz")
+        make(
+            tmp_path,
+            *[f"{home}/patient{p:04d}_{v}_{t}{m}.nii.gz" for v in ("2CH", "4CH") for t in ("ED", "ES") for m in ("", "_gt")],
+        )
+    found = scan(tmp_path)
+    all_accounted(found)
+    assert (found.unit, len(found.cases), len({case.patient for case in found.cases})) == ("patient", 12, 3)
+    assert list(found.explained.values()).count("time-series") == 3

@@ -45,8 +45,9 @@ def class_per_file(tree: Tree) -> Proposal | None:
         sources = tuple(Source(mask.path, label=numbers[_organ(mask)]) for mask in masks if _organ(mask) in numbers)
         cases.append(Case(image.rel, (Source(image.path),), sources, split=split_of(image.folder)))
     names = {number: name for name, number in numbers.items()}
+    rest = {mask.path: "other-annotation" for _, masks in found for mask in masks if _organ(mask) not in numbers}
     evidence = {"pairs": len(cases), "masks": sum(len(masks) for _, masks in found), "classes": len(names)}
-    return Proposal(cases, lone_images, lone_masks, class_names=names, evidence=evidence)
+    return Proposal(cases, lone_images, lone_masks, rest, class_names=names, evidence=evidence)
 
 
 def _case_folders(tree: Tree) -> tuple[list[CaseFolder], list[Item], list[Item]]:
@@ -100,6 +101,7 @@ def _organs(found: list[CaseFolder]) -> set[str]:
 
 
 def _is_word(name: str) -> bool:
-    """Letters that mean something: not only a number, not a mask word with a number (``mask_3``), not a hash."""
+    """Letters that mean something: not a number, not a mask word with a number (``mask_3``), not a running number or hash
+    (``00012f``)."""
     parts = [part for part in tokens(name) if part not in MASK_WORDS and not part.isdecimal()]
-    return bool(parts) and not all(len(part) > 12 and any(c.isdigit() for c in part) for part in parts)
+    return any(sum(c.isalpha() for c in part) > max(1, sum(c.isdigit() for c in part)) and len(part) <= 40 for part in parts)

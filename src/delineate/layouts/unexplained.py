@@ -26,7 +26,7 @@ SKETCHES = """\
 
 
 def cannot_explain(tree: Tree, layout: str | None, scores: dict[str, float]) -> DataError:
-    """``folder-empty``, ``no-images``, ``no-mask-files`` (nothing claims to be one), ``layout-does-not-fit``, ``layout-unknown``."""
+    """``folder-empty``, ``no-images``, ``no-mask-files`` ``layout-does-not-fit``, ``layout-unknown``."""
     if not tree.images and not tree.others:
         return DataError("folder-empty", path=tree.root)
     found = describe(tree)

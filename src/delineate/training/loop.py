@@ -26,7 +26,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from delineate.errors import ResourceError, RunError, TrainingDiverged
+from delineate.errors import DataError, ResourceError, RunError, TrainingDiverged
 from delineate.events import EpochFinished, EventSink, Note, Progress, StageFinished, StageStarted, discard
 from delineate.recipe import Recipe, Stage
 from delineate.training import checkpoints, history, schedule
@@ -143,6 +143,8 @@ class _Run:
         stop: threading.Event,
     ) -> None:
         training = recipe.training
+        if not len(train_cache):
+            raise DataError("no-usable-case", cases=len(train_cache.failed), reason=(train_cache.failed or [("", "-")])[0][1])
         if training.threads is not None:
             torch.set_num_threads(training.threads)
         if torch.device(training.device).type == "cuda":

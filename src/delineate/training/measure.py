@@ -41,7 +41,8 @@ class MachineProfile:
 def machine_profile(device: str | None = None) -> MachineProfile:
     """Measure a small convolution (forward and backward) in the candidate precisions and memory layouts; about a second.
 
-    A processor may run bf16 by emulation, slower than fp32: what counts is the clock, not the processor's flags.
+    A processor may run bf16 by emulation, slower than fp32: what counts is the clock, not the processor's flags. On a CPU it is one
+    thread's processor time, so that other work on the machine does not decide.
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
@@ -130,13 +131,24 @@ def _conv_seconds(device: str, half: torch.dtype | None, channels_last: bool) ->
             result = F.conv2d(F.relu(F.conv2d(images, weight, padding=1)), weight, padding=1)
         result.float().mean().backward()  # type: ignore[no-untyped-call]
 
-    return _median_seconds(step, kind, 5, patience=0.5, best=True)
+    if kind.type == "cpu":
+        with _threads(1):
+            return _least_seconds(step, time.thread_time)
+    return _median_seconds(step, kind, 5)
 
 
-def _median_seconds(
-    work: Callable[[], object], device: torch.device, repetitions: int, *, patience: float = _PATIENCE, best: bool = False
-) -> float:
-    """Median (or least) seconds of ``work``; two calls to warm up (first-use compilation, allocation) are not counted."""
+def _least_seconds(work: Callable[[], object], clock: Callable[[], float], repetitions: int = 5) -> float:
+    work()
+    seconds = []
+    for _ in range(repetitions):
+        started = clock()
+        work()
+        seconds.append(clock() - started)
+    return min(seconds)
+
+
+def _median_seconds(work: Callable[[], object], device: torch.device, repetitions: int) -> float:
+    """Median seconds of ``work``; two calls to warm up (first-use compilation, allocation) are not counted."""
 
     def timed() -> float:
         started = time.perf_counter()
@@ -149,12 +161,12 @@ def _median_seconds(
 
     begun = time.perf_counter()
     timed()
-    if time.perf_counter() - begun < patience:
+    if time.perf_counter() - begun < _PATIENCE:
         timed()
     seconds = [timed()]
-    while len(seconds) < repetitions and time.perf_counter() - begun < patience:
+    while len(seconds) < repetitions and time.perf_counter() - begun < _PATIENCE:
         seconds.append(timed())
-    return float(min(seconds) if best else np.median(seconds))
+    return float(np.median(seconds))
 
 
 class _threads:  # noqa: N801 - a context manager, used like a function

@@ -10,7 +10,7 @@ DelineateError                exit code  what it means
 ├── MissingExtra                      7  an optional part is not installed
 ├── TrainingDiverged                  8  the loss became NaN or infinite and stayed so
 └── RunError                          9  a run folder is missing, unfinished, or in use
-Interrupted by Ctrl-C exits with 130. A traceback means a bug of ours (exit code 1), never a user's mistake.
+Interrupted by Ctrl-C exits with 130, by SIGTERM with 143. A traceback means a bug of ours (exit code 1), never a user's mistake.
 
 An error carries a *code* and *parameters*; the sentence a person reads is looked up by the shell in the
 person's language (catalogue key ``error.<code>``). ``str(error)`` is the English sentence, for logs and for Python users.
@@ -22,7 +22,6 @@ from typing import Any
 
 EXIT_OK = 0
 EXIT_BUG = 1
-EXIT_INTERRUPTED = 130
 
 
 class DelineateError(Exception):

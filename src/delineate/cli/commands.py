@@ -44,7 +44,7 @@ def _splitting(arguments: argparse.Namespace) -> SplitOptions:
 
 
 def check(arguments: argparse.Namespace, language: str) -> int:
-    with Screen(language) as screen:
+    with Screen(language, quiet=arguments.quiet) as screen:
         result = workflows.check(
             arguments.data,
             out=arguments.out,
@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace, language: str) -> int:
     options = run_options(arguments, language)
     out = Path(arguments.out) if arguments.out else None
     work = workflows.train if arguments.command == "train" else workflows.run
-    with Screen(language) as screen:
+    with Screen(language, quiet=arguments.quiet) as screen:
         result = work(options=options, out=out, resume=arguments.resume, overwrite=arguments.overwrite, on_event=screen)
     if arguments.command == "train":
         print(translate("cli.done.train", language, time=clock(result.seconds), run=result.folder, model=result.model))
@@ -143,7 +143,7 @@ def _number(value: float | None) -> str:
 
 
 def evaluate(arguments: argparse.Namespace, language: str) -> int:
-    with Screen(language) as screen:
+    with Screen(language, quiet=arguments.quiet) as screen:
         result = workflows.evaluate(
             arguments.run,
             arguments.data,
@@ -165,7 +165,7 @@ def evaluate(arguments: argparse.Namespace, language: str) -> int:
 
 
 def predict(arguments: argparse.Namespace, language: str) -> int:
-    with Screen(language) as screen:
+    with Screen(language, quiet=arguments.quiet) as screen:
         result = workflows.predict(
             arguments.model,
             arguments.inputs,
@@ -204,7 +204,7 @@ def report(arguments: argparse.Namespace, language: str) -> int:
 
 
 def demo(arguments: argparse.Namespace, language: str) -> int:
-    with Screen(language) as screen:
+    with Screen(language, quiet=arguments.quiet) as screen:
         result = workflows.demo(
             arguments.out, budget=parse_budget(arguments.budget), seed=arguments.seed, language=language, on_event=screen
         )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
+from delineate.cli.width import wrap
+from delineate.cli.wording import reword
 from delineate.i18n import LANGUAGES, translate
 from delineate.version import __version__
 
@@ -26,16 +29,32 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="help", help=translate("cli.opt.help", self.language))
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, translate("cli.usage-error", self.language, command=self.prog, message=message) + "\n")
+        said = reword(message, self.language, self._option_string_actions)
+        self.exit(2, translate("cli.usage-error", self.language, command=self.prog, message=said) + "\n")
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """What a command does not know is said by that command, which knows what it could have been."""
+        known, rest = self.parse_known_args(args, namespace)
+        if rest:
+            commands = self._subparsers._group_actions[0].choices if self._subparsers else {}
+            speaker: Any = dict(commands or {}).get(getattr(known, "command", None), self)
+            speaker.error(f"unrecognized arguments: {' '.join(rest)}")
+        return known
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=30, width=110)
+        super().__init__(prog, max_help_position=30, width=max(60, min(110, shutil.get_terminal_size().columns - 1)))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrap(text, width)
 
     def add_usage(self, usage: str | None, actions: Iterable[Any], groups: Iterable[Any], prefix: str | None = None) -> None:
         if prefix is None:  # argparse asks with "" when it composes a subcommand's name
             prefix = translate("cli.heading.usage", Parser.language) + " "
+            # The options stand below with what they mean; repeated here they would only hide the arguments.
+            names = [self._format_args(action, action.metavar or action.dest) for action in actions if not action.option_strings]
+            usage = " ".join([self._prog, f"[{translate('cli.metavar.options', Parser.language)}]", *names]).replace("%", "%%")
         super().add_usage(usage, actions, groups, prefix)
 
 
@@ -54,6 +73,8 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     def command(name: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=t(f"{name}.help"), description=t(f"{name}.description"), epilog=t(f"{name}.examples"))
         made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=t("opt.lang"))
+        if name != "report":
+            made.add_argument("-q", "--quiet", action="store_true", help=t("opt.quiet"))
         return made
 
     def group(made: argparse.ArgumentParser, name: str) -> Any:

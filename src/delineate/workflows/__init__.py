@@ -6,6 +6,7 @@ Each is loaded when first used: ``predict`` must not pay for training, nor ``rep
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ _HOME = {
     "run": "running",
     "train": "running",
 }
+
+
+def default_run_folder(data: Path) -> Path:
+    """Where a run on ``data`` goes when nothing is said."""
+    return Path("runs") / (data.resolve().name or "run")
 
 
 def __getattr__(name: str) -> Any:

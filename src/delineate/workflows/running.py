@@ -16,6 +16,7 @@ from delineate.errors import DataError, UsageError
 from delineate.events import EventSink, discard
 from delineate.recipe import Recipe, Splits, load, read_json, save_json
 from delineate.report import write_check_page, write_report
+from delineate.workflows import default_run_folder
 from delineate.workflows.deciding import plan_folds
 from delineate.workflows.examine import Examined, examine, save_findings, scan_folder
 from delineate.workflows.fold import Fold, out_of_fold, score_fold, train_fold
@@ -140,7 +141,7 @@ def _open(options: RunOptions | None, out: Path | None, resume: bool, overwrite:
     if out is None:
         if options is None:
             raise UsageError("out-needed")
-        out = Path("runs") / (options.data.resolve().name or "run")
+        out = default_run_folder(options.data)
     folder = RunFolder(out)
     if resume and (options is None or folder.is_run()):
         folder.options()  # says so when there is nothing to resume

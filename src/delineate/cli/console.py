@@ -21,8 +21,8 @@ STAGE_WIDTH = 46
 #: Seconds between two lines about epochs, and in a log between two signs of life.
 EPOCHS_EVERY = 10.0
 ALIVE_EVERY = 30.0
-_ROOMY = 100
-_NUMBERS = {"loss": "loss", "val_dice": "val_dice", "val_iou": "val_iou", "images_per_second": "images_per_second"}
+_ROOMY = 100  # columns; less has no room for every number
+_NUMBERS = ("loss", "val_dice", "val_iou", "images_per_second")
 
 
 class _Console(Console):
@@ -42,10 +42,12 @@ class Screen:
         self.language, self.quiet = language, quiet
         self.console = _Console(stderr=True, highlight=False, soft_wrap=True)
         self.live = self.console.is_terminal and not self.console.is_dumb_terminal and not quiet
+        self.roomy = not self.live or self.console.width >= _ROOMY
         # Marks that the terminal can show.
         wide = (self.console.encoding or "").lower().startswith("utf")
         self.done, self.star, self.between = ("✓", "★", " · ") if wide else ("+", "*", "  ")
         self._progress: Progress | None = None
+        self._idle = TaskID(0)  # seen while programs load and between two stages
         self._bars: dict[str, TaskID] = {}
         self._scores: dict[str, float] = {}  # of the latest validation, shown beside the loss
         self._untold: EpochFinished | None = None  # the latest epoch while it has no line of its own
@@ -54,11 +56,10 @@ class Screen:
 
     def __enter__(self) -> Screen:
         if self.live:
-            roomy = self.console.width >= _ROOMY
             self._progress = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
-                _Bar(bar_width=24 if roomy else 10),
+                _Bar(bar_width=24 if self.roomy else 10),
                 _Count(),
                 _Time(self.language),
                 _Values(),
@@ -66,6 +67,7 @@ class Screen:
                 transient=True,
                 refresh_per_second=5,
             )
+            self._idle = self._progress.add_task(self._t("live.working"), total=None, values="", left=None)
             self._progress.start()
         return self
 
@@ -106,6 +108,7 @@ class Screen:
         assert self._progress is not None
         if stage not in self._bars:
             self._bars[stage] = self._progress.add_task(self._t(f"stage.{stage}"), total=total, values="", left=None)
+            self._progress.update(self._idle, visible=False)
         return self._bars[stage]
 
     def _advance(self, event: ProgressEvent) -> None:
@@ -126,7 +129,7 @@ class Screen:
         shown = []
         for name in _NUMBERS:
             value = values.get(name)
-            if value is None or value != value or (name == "val_iou" and self.live and self.console.width < _ROOMY):
+            if value is None or value != value or (name == "val_iou" and not self.roomy):
                 continue
             if name == "images_per_second":
                 shown.append(f"{value:4.0f} {self._t('live.images_per_second')}")
@@ -141,6 +144,7 @@ class Screen:
         bar = self._bars.pop(event.name, None)
         if self._progress is not None and bar is not None:
             self._progress.remove_task(bar)
+            self._progress.reset(self._idle, visible=not self._bars)
         name = pad(self._t(f"stage.{event.name}"), STAGE_WIDTH)
         self._line(Text.assemble((self.done, "green"), f" {name}", (f"{clock(event.seconds):>8}", "dim")))
 
@@ -160,7 +164,7 @@ class Screen:
         parts = [self._t("live.epoch", epoch=f"{event.epoch:>3}"), self._t("live.step", step=f"{event.step:>5}")]
         for name in ("loss", "val_loss", "val_dice", "val_iou"):
             value = event.metrics.get(name)
-            if value is not None and value == value:
+            if value is not None and value == value and (name != "val_loss" or self.roomy):
                 parts.append(f"{self._t(f'live.{name}')} {value:.4f}")
         if event.metrics.get("images_per_second"):
             parts.append(f"{event.metrics['images_per_second']:4.0f} {self._t('live.images_per_second')}")

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delineate.planning.budget import (
+    Task,
     batch_for,
     choose_size_and_width,
+    difficulty_of,
     expected_loss,
     interpolated_ceiling,
     mean_step_seconds,
@@ -17,6 +19,7 @@ from delineate.planning.budget import (
 
 SIZES = [(96, 96), (128, 128), (192, 192), (256, 256)]
 CEILINGS = {96: 0.90, 128: 0.94, 192: 0.97, 256: 0.99}
+TASK = Task(CEILINGS, train_planes=10_000)
 
 
 def timer(width: int, size: tuple[int, int], batch: int) -> float:
@@ -25,30 +28,30 @@ def timer(width: int, size: tuple[int, int], batch: int) -> float:
 
 @given(st.floats(20, 20_000))
 def test_steps_fit_in_the_time(seconds: float) -> None:
-    choice = choose_size_and_width(SIZES, [16, 32], CEILINGS, seconds, timer, grow=True)
+    choice = choose_size_and_width(SIZES, [16, 32], TASK, seconds, timer, grow=True)
     assert choice.steps * mean_step_seconds(choice.stages, choice.width, timer) <= seconds * 1.0001 or choice.steps == 1
     assert choice.stages[-1].until == 1.0
     assert choice.stages[-1].size == choice.size
 
 
 def test_more_time_more_detail() -> None:
-    sides = [choose_size_and_width(SIZES, [16], CEILINGS, s, timer, grow=True).size[0] for s in (30, 300, 3000, 30_000)]
+    sides = [choose_size_and_width(SIZES, [16], TASK, s, timer, grow=True).size[0] for s in (30, 300, 3000, 30_000)]
     assert sides == sorted(sides)
     assert sides[0] < sides[-1]
 
 
 def test_hours_buy_width() -> None:
-    assert choose_size_and_width(SIZES, [16, 32], CEILINGS, 120, timer, grow=True).width == 16
-    assert choose_size_and_width(SIZES, [16, 32], CEILINGS, 20_000, timer, grow=True).width == 32
+    assert choose_size_and_width(SIZES, [16, 32], TASK, 120, timer, grow=True).width == 16
+    assert choose_size_and_width(SIZES, [16, 32], TASK, 20_000, timer, grow=True).width == 32
 
 
 def test_coarse_structures_stay_small() -> None:
     """Where shrinking loses nothing, the smallest size wins: more images in the same time."""
-    assert choose_size_and_width(SIZES, [16], dict.fromkeys(CEILINGS, 1.0), 300, timer, grow=False).size == (96, 96)
+    assert choose_size_and_width(SIZES, [16], Task(dict.fromkeys(CEILINGS, 1.0), 10_000), 300, timer, grow=False).size == (96, 96)
 
 
 def test_what_was_compared_is_told() -> None:
-    choice = choose_size_and_width(SIZES, [16, 32], CEILINGS, 300, timer, grow=True)
+    choice = choose_size_and_width(SIZES, [16, 32], TASK, 300, timer, grow=True)
     assert len(choice.compared) == 8
     chosen = [row for row in choice.compared if row["side"] == choice.size[0] and row["width"] == choice.width]
     assert chosen[0]["loss"] == min(row["loss"] for row in choice.compared)
@@ -81,3 +84,17 @@ def test_batches_shrink_when_time_is_short() -> None:
 
 def test_expected_loss_is_monotone() -> None:
     assert expected_loss(0.9, 1e4, 16) > expected_loss(0.95, 1e4, 16) > expected_loss(0.95, 1e5, 16) > expected_loss(0.95, 1e5, 32)
+
+
+def test_views_without_end_do_not_count() -> None:
+    """With forty images, time goes into detail and not into a hundred thousand repetitions."""
+    many = choose_size_and_width(SIZES, [16], TASK, 300, timer, grow=True)
+    few = choose_size_and_width(SIZES, [16], Task(CEILINGS, train_planes=40), 300, timer, grow=True)
+    assert few.size[0] > many.size[0]
+
+
+def test_large_organs_are_easier() -> None:
+    assert difficulty_of(0.005) == 1.0
+    assert difficulty_of(0.3) == 0.3
+    assert 0.3 < difficulty_of(0.06) < 1.0
+    assert difficulty_of(0.0) == 1.0

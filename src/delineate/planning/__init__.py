@@ -1,6 +1,6 @@
 """Fingerprint + budget + measurements → a recipe, with a one-line reason for every decision."""
 
-from delineate.planning.budget import Choice, choose_size_and_width
+from delineate.planning.budget import Choice, Task, choose_size_and_width, difficulty_of
 from delineate.planning.draft import Draft, draft_recipe
 from delineate.planning.overrides import apply_overrides, parse_assignment
 from delineate.planning.schedule import BUDGET_WIDTHS, Machine, plan_training, unet_options
@@ -10,8 +10,10 @@ __all__ = [
     "Choice",
     "Draft",
     "Machine",
+    "Task",
     "apply_overrides",
     "choose_size_and_width",
+    "difficulty_of",
     "draft_recipe",
     "parse_assignment",
     "plan_training",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from delineate.planning.budget import Choice, StepTimer, choose_size_and_width, mean_batch, stages_for
+from delineate.planning.budget import Choice, StepTimer, Task, choose_size_and_width, mean_batch, stages_for
 from delineate.planning.draft import Draft
 from delineate.recipe import NetworkRecipe, Preprocessing, Reason, Recipe, UNetOptions
 
@@ -40,9 +40,8 @@ def plan_training(
     *,
     seconds: float | None,
     epochs: int | None,
-    train_planes: int,
     validation_planes: int,
-    ceilings: dict[int, float],
+    task: Task,
     network: NetworkRecipe | None = None,
     size: tuple[int, int] | None = None,
     seed: int = 0,
@@ -54,7 +53,7 @@ def plan_training(
     seconds
         Wall-clock for training and its validations; needs ``machine.step_seconds``.
     epochs
-        Passes over ``train_planes`` instead; nothing is measured, so the same recipe comes out on every machine.
+        Passes over the training planes instead; nothing is measured, so the same recipe comes out on every machine.
     network, size
         Set by a person; then they are not chosen.
     """
@@ -66,16 +65,16 @@ def plan_training(
         choice = choose_size_and_width(
             sizes,
             [_width_of(network)] if network is not None else BUDGET_WIDTHS if seconds >= WIDER_FROM else BUDGET_WIDTHS[:1],
-            ceilings,
+            task,
             seconds * (1 - VALIDATION_SHARE),
             machine.step_seconds,
             grow=not draft.crop,
             detail_counts=not draft.crop,
         )
     else:
-        choice = _by_epochs(sizes, network, epochs or 1, train_planes, grow=not draft.crop)
+        choice = _by_epochs(sizes, network, epochs or 1, task.train_planes, grow=not draft.crop)
     final = choice.stages[-1].size
-    epoch_steps = _epoch_steps(choice, machine, seconds, train_planes, validation_planes)
+    epoch_steps = _epoch_steps(choice, machine, seconds, task.train_planes, validation_planes)
     options = network or NetworkRecipe(name="unet", options=unet_options(choice.width, final).model_dump(mode="json"))
     preprocessing = _fit_preprocessing(draft, final)
     training = draft.recipe.training.model_copy(

@@ -8,7 +8,17 @@ from functools import cache
 from delineate.dataset import CaseFacts, Fingerprint
 from delineate.errors import UsageError
 from delineate.events import EventSink, Note
-from delineate.planning import BUDGET_WIDTHS, Draft, Machine, apply_overrides, draft_recipe, plan_training, unet_options
+from delineate.planning import (
+    BUDGET_WIDTHS,
+    Draft,
+    Machine,
+    Task,
+    apply_overrides,
+    difficulty_of,
+    draft_recipe,
+    plan_training,
+    unet_options,
+)
 from delineate.recipe import UNET_PRESETS, NetworkRecipe, Recipe, load, save_json
 from delineate.workflows.examine import Examined
 from delineate.workflows.fold import Fold
@@ -60,9 +70,8 @@ def plan_folds(
                 machine,
                 seconds=seconds,
                 epochs=options.epochs,
-                train_planes=max(1, count["train"]),
                 validation_planes=max(1, count["validation"]),
-                ceilings=dict(fingerprint.ceiling),
+                task=_task(fingerprint, max(1, count["train"])),
                 network=_network(options),
                 size=options.size,
                 seed=options.seed,
@@ -72,6 +81,12 @@ def plan_folds(
         recipes.append(apply_overrides(recipe, options.settings))
     _say(recipes[0], on_event)
     return recipes
+
+
+def _task(fingerprint: Fingerprint, train_planes: int) -> Task:
+    shown = max(fingerprint.foreground_plane_share, 1e-6)
+    share = sum(one.pixel_share for one in fingerprint.classes) / shown
+    return Task(dict(fingerprint.ceiling), train_planes, difficulty_of(share))
 
 
 def _planes(fold: Fold, part: str, planes: dict[str, tuple[int, int]]) -> int:

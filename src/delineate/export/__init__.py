@@ -7,7 +7,7 @@ from delineate.errors import MissingExtra
 try:
     import torch as _torch  # noqa: F401
 except ModuleNotFoundError:
-    raise MissingExtra("missing-extra", what="Training", extra="train") from None
+    raise MissingExtra("missing-extra", extra="train") from None
 
 from delineate.export.network import export_onnx
 from delineate.export.record import network_sha256, stamp_record

@@ -40,7 +40,7 @@ def export_onnx(
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ModuleNotFoundError:
-        raise MissingExtra("missing-extra", what="Writing a model file", extra="train") from None
+        raise MissingExtra("missing-extra", extra="train") from None
     network = copy.deepcopy(module).to("cpu", torch.float32).to(memory_format=torch.contiguous_format).eval()
     model = _convert(network, in_channels, example_size)
     _tidy(model)

@@ -65,7 +65,7 @@ def _parse(content: bytes, path: Path) -> Any:
     try:
         import onnx
     except ModuleNotFoundError:
-        raise MissingExtra("missing-extra", what="Changing a model file", extra="train") from None
+        raise MissingExtra("missing-extra", extra="train") from None
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:

@@ -142,7 +142,7 @@ def openvino_installed() -> bool:
 def _import_openvino() -> Any:
     """``import openvino`` reports its use to a server unless its telemetry package is absent: hide that while importing."""
     if not openvino_installed():
-        raise MissingExtra("missing-extra", what="OpenVINO", extra="openvino")
+        raise MissingExtra("missing-extra", extra="openvino")
     hidden = "openvino_telemetry"
     before = sys.modules.get(hidden)
     sys.modules[hidden] = None  # type: ignore[assignment]

@@ -11,7 +11,7 @@ from delineate.errors import MissingExtra
 try:
     import torch as _torch  # noqa: F401
 except ModuleNotFoundError:
-    raise MissingExtra("missing-extra", what="Training", extra="train") from None
+    raise MissingExtra("missing-extra", extra="train") from None
 
 from delineate.losses.batch import Batch
 from delineate.losses.terms import Options, Term, TermFactory, losses

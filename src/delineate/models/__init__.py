@@ -29,7 +29,7 @@ from delineate.errors import MissingExtra
 try:
     import torch as _torch  # noqa: F401
 except ModuleNotFoundError:
-    raise MissingExtra("missing-extra", what="Training", extra="train") from None
+    raise MissingExtra("missing-extra", extra="train") from None
 
 from delineate.models.catalogue import NetworkFactory, build, describe, networks
 from delineate.models.encoder import ConvEncoder, Encoder

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from delineate.errors import MissingExtra
@@ -46,10 +47,19 @@ __all__ = [
     "build_cache",
     "load_best",
     "machine_profile",
+    "require",
     "time_inference",
     "time_step",
     "train",
 ]
+
+
+def require() -> None:
+    """Raise :class:`MissingExtra` where training could not be done here: before anybody has waited for it, and without loading
+    torch."""
+    for name in ("torch", "safetensors", "onnx", "onnxscript"):
+        if find_spec(name) is None:
+            raise MissingExtra("missing-extra", extra="train")
 
 
 def __getattr__(name: str) -> Any:
@@ -59,5 +69,5 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     except ModuleNotFoundError as error:
         if error.name in ("torch", "safetensors"):
-            raise MissingExtra("missing-extra", what="Training", extra="train") from None
+            raise MissingExtra("missing-extra", extra="train") from None
         raise

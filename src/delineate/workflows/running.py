@@ -16,6 +16,7 @@ from delineate.errors import DataError, UsageError
 from delineate.events import EventSink, discard
 from delineate.recipe import Recipe, Splits, load, read_json, save_json
 from delineate.report import write_check_page, write_report
+from delineate.training import require
 from delineate.workflows import default_run_folder
 from delineate.workflows.deciding import plan_folds
 from delineate.workflows.examine import Examined, examine, save_findings, scan_folder
@@ -112,6 +113,7 @@ def _options(
 def _work(
     options: RunOptions | None, out: Path | None, resume: bool, overwrite: bool, on_event: EventSink, *, score: bool
 ) -> RunResult:
+    require()
     folder = _open(options, out, resume, overwrite)
     options = folder.options()
     clock = Clock()

@@ -6,7 +6,9 @@ import csv
 import errno
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,10 @@ from delineate.domain import LabelSet
 from delineate.errors import ResourceError, RunError, TrainingDiverged
 from delineate.events import EpochFinished, Event, Note, Progress, StageFinished, StageStarted
 from delineate.recipe import AUGMENTATION_PRESETS, Augmentation, Stage
-from delineate.training import checkpoints, load_best, train
+from delineate.training import checkpoints, load_best, loop, train
 from delineate.training.planes import PLANES
 from delineate.training.step import Learner
+from delineate.training.validation import Validator
 
 
 def notes(events: list[Event]) -> list[str]:
@@ -78,7 +81,7 @@ def test_several_classes(tmp_path: Path, kind: str) -> None:
         {"optimiser": "adam", "schedule": "constant", "clip_norm": None, "channels_last": False},
         {"optimiser": "sgd", "schedule": "plateau", "lr": 0.05},
         {"crop": True, "stages": (Stage(until=0.5, size=(16, 16), batch=8), Stage(size=(24, 24), batch=4))},
-        {"foreground": 1.0, "ema": 0.0, "warmup": 0.0},
+        {"foreground": 1.0, "ema": 0.0, "warmup": 0.0, "seed": -(2**70)},
     ],
 )
 def test_every_option_of_the_recipe_trains(tmp_path: Path, training: dict[str, Any]) -> None:
@@ -108,18 +111,59 @@ def test_early_stopping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert result.steps < 100
 
 
-def test_a_deadline_shortens_the_schedule_and_the_rate_still_ends(tmp_path: Path) -> None:
-    recipe = small_recipe(steps=100_000, epoch_steps=40)
+class Clock:
+    """Time that passes only by training steps and validation."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, step_seconds: Callable[[int], float]) -> None:
+        self.now, self.steps = 1000.0, 0
+        learn, score = Learner.step, Validator.score
+
+        def step(learner: Learner, *arguments: Any) -> float | None:
+            self.now += step_seconds(self.steps)
+            self.steps += 1
+            return learn(learner, *arguments)
+
+        def scores(validator: Validator, *arguments: Any) -> Any:
+            self.now += 0.5
+            return score(validator, *arguments)
+
+        monkeypatch.setattr(Learner, "step", step)
+        monkeypatch.setattr(Validator, "score", scores)
+        monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+
+@pytest.mark.parametrize(
+    "step_seconds", [lambda k: 0.1, lambda k: 0.05 if k < 120 else 0.2, lambda k: 1.0], ids=["slow", "slower later", "very slow"]
+)
+def test_a_deadline_shortens_the_schedule_and_the_rate_still_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step_seconds: Callable[[int], float]
+) -> None:
+    clock = Clock(monkeypatch, step_seconds)
     events: list[Event] = []
-    started = time.monotonic()
     cache, validation = discs(tmp_path / "c"), discs(tmp_path / "v", groups=2)
-    result = train(recipe, cache, validation, tmp_path / "run", deadline=started + 4, on_event=events.append)
-    assert time.monotonic() - started < 8
+    recipe = small_recipe(steps=1000, epoch_steps=40)
+    result = train(recipe, cache, validation, tmp_path / "run", deadline=clock.now + 60, on_event=events.append)
+    assert 40 < clock.now - 1000 <= 60 * 1.11  # used, and kept
     assert "schedule-shortened" in notes(events)
-    assert result.steps < 100_000
+    assert result.stopped == "finished"
     with (tmp_path / "run" / "history.csv").open() as file:
         rates = [float(row["lr"]) for row in csv.DictReader(file)]
-    assert rates[-1] < 0.2 * max(rates)
+    assert rates[-1] < 1e-4
+
+
+def test_a_deadline_that_holds_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch, lambda k: 0.6 if k < 3 else 0.1)
+    events: list[Event] = []
+    result = train(
+        small_recipe(steps=100, epoch_steps=20),
+        discs(tmp_path / "c"),
+        None,
+        tmp_path / "run",
+        deadline=clock.now + 11.6,
+        on_event=events.append,
+    )
+    assert result.steps == 100
+    assert "schedule-shortened" not in notes(events)
 
 
 def test_a_deadline_in_the_past_still_gives_a_network(tmp_path: Path) -> None:

@@ -30,12 +30,13 @@ class BatchMaker:
     def __init__(self, cache: PlaneCache, recipe: Recipe) -> None:
         self.cache = cache
         self.training = recipe.training
+        self.seed = recipe.training.seed % 2**63  # any integer will do as a seed, also a negative one
         self.channels_last = recipe.training.channels_last
         self._samplers: dict[tuple[int, int] | None, Sampler] = {}
 
     def make(self, step: int, stage: Stage) -> Batch:
         """The batch of ``step`` at the stage's size and batch."""
-        rng = batch_generator(self.training.seed, step)
+        rng = batch_generator(self.seed, step)
         draws = self._sampler(stage).draws(step, stage.batch)
         changes = augmentation.draw(self.training.augmentation, rng, stage.batch, self.cache.channels, stage.size)
         images = torch.empty((stage.batch, self.cache.channels, *stage.size))
@@ -59,9 +60,7 @@ class BatchMaker:
     def _sampler(self, stage: Stage) -> Sampler:
         crop = stage.size if self.training.crop else None
         if crop not in self._samplers:
-            self._samplers[crop] = Sampler(
-                self.cache.planes, seed=self.training.seed, foreground=self.training.foreground, crop=crop
-            )
+            self._samplers[crop] = Sampler(self.cache.planes, seed=self.seed, foreground=self.training.foreground, crop=crop)
         return self._samplers[crop]
 
     def _sources(self, draws: list[Draw], changes: augmentation.Changes, stage: Stage, rng: np.random.Generator) -> list[_Source]:

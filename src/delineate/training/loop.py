@@ -42,6 +42,7 @@ _TELL_EVERY = 0.2
 _BAD_IN_A_ROW = 5  # steps without a finite loss; fp16 has some by design while its scale settles
 _BAD_IN_A_ROW_FP16 = 20
 _OVERRUN, _OVERRUN_WITHIN_EPOCH = 0.03, 0.10
+_WARM_UP_STEPS = 3  # the first steps of a process allocate and compile kernels, and say nothing of the others
 _MEASURED_STEPS = 30  # before the time per step is trusted within an epoch
 
 Stopped = Literal["finished", "early", "deadline", "interrupted"]
@@ -159,6 +160,7 @@ class _Run:
         self.state = _State(Timeline.straight(training.steps))
         self.started_at = self.saved_at = self.told_at = time.monotonic()
         self.measured: list[float] = []  # seconds of the latest steps
+        self.steps_here = 0  # in this process
         self.epoch_overhead = 0.0  # seconds of scoring, saving, pictures
         self.interrupt = _Interrupt()
 
@@ -231,7 +233,9 @@ class _Run:
         state.seconds += ended - started
         state.busy += ended - started
         state.waited += arrived - started
-        self.measured = [*self.measured[-200:], ended - started]
+        self.steps_here += 1
+        if self.steps_here > _WARM_UP_STEPS:
+            self.measured = [*self.measured[-200:], ended - started]
         if loss is None:
             self._bad_step()
             return
@@ -265,7 +269,7 @@ class _Run:
         state = self.state
         if now - self.told_at >= _TELL_EVERY:
             self.told_at = now
-            per_step = float(np.mean(self.measured[-50:]))
+            per_step = float(np.mean(self.measured[-50:])) if self.measured else math.inf
             stage = schedule.stage_at(self.training, state.timeline.progress(state.step))
             values = {
                 "loss": state.loss_sum / max(state.loss_count, 1),
@@ -276,7 +280,7 @@ class _Run:
             self.on_event(Progress("train", state.step, state.timeline.total, values))
         if now - self.saved_at >= _SAVE_EVERY:
             self._save()
-        if len(self.measured) >= _MEASURED_STEPS and state.step % _MEASURED_STEPS == 0:
+        if state.step % _MEASURED_STEPS == 0 and self._epoch_is_too_long():
             self._keep_deadline(_OVERRUN_WITHIN_EPOCH)
 
     # --- epochs -----------------------------------------------------------------------------------------------------------------
@@ -365,6 +369,14 @@ class _Run:
         steps = state.timeline.total - state.step
         epochs = math.ceil(steps / self.training.epoch_steps)
         return steps * float(np.mean(self.measured[-100:])) + epochs * self.epoch_overhead
+
+    def _epoch_is_too_long(self) -> bool:
+        """Whether waiting for the epoch's end would use up much of what is left. Else that is the better moment to shorten: a
+        machine that is busy for a minute must not cost half of the training."""
+        if self.deadline is None or len(self.measured) < _MEASURED_STEPS:
+            return False
+        steps = self.training.epoch_steps - self.state.step % self.training.epoch_steps
+        return steps * float(np.mean(self.measured[-100:])) > 0.3 * (self.deadline - time.monotonic())
 
     def _keep_deadline(self, tolerance: float) -> None:
         """Shorten the schedule where it would end later than ``tolerance`` × the time allowed in all."""

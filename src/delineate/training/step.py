@@ -26,7 +26,7 @@ class Learner:
 
     def __init__(self, recipe: Recipe) -> None:
         training = recipe.training
-        torch.manual_seed(training.seed)
+        torch.manual_seed(training.seed % 2**63)
         self.training = training
         self.device = torch.device(training.device)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
@@ -47,7 +47,7 @@ class Learner:
         """One update on images (B, C, H, W) and labels; the loss, or ``None`` if it was not finite and nothing was changed."""
         images = images.to(self.device, non_blocking=True)
         labels = labels.to(self.device, non_blocking=True)
-        torch.manual_seed(self.training.seed * 1_000_003 + number)  # dropout depends on (seed, step) alone, too
+        torch.manual_seed((self.training.seed * 1_000_003 + number) % 2**63)  # dropout depends on (seed, step) alone, too
         for group in self.optimiser.param_groups:
             group["lr"] = lr * self.lr_scale
         before = [buffer.clone() for _, buffer in self._buffers]  # batch norms move in the forward pass, even by NaN

@@ -43,17 +43,21 @@ class Examined:
         return len({case.person for case in self.scan.cases})
 
 
+def locate(data: Path, reading: DataOptions) -> tuple[Path, DataOptions]:
+    """The data folder; a table given in its place stands for its folder. Says so when there is neither."""
+    if reading.table is not None or data.is_dir():
+        return data, reading
+    if data.suffix.lower() in (".csv", ".tsv") and data.is_file():
+        return data.parent, reading.model_copy(update={"table": data})
+    raise UsageError("data-missing", path=data)
+
+
 def scan_folder(data: Path, reading: DataOptions, on_event: EventSink) -> Scan:
     """The layout's view of ``data``; a clear error when the folder is not there or cannot be explained."""
-    if reading.table is None and not Path(data).is_dir():
-        if Path(data).suffix.lower() in (".csv", ".tsv") and Path(data).is_file():
-            reading = reading.model_copy(update={"table": Path(data)})
-            data = Path(data).parent
-        else:
-            raise UsageError("data-missing", path=data)
+    data, reading = locate(Path(data), reading)
     with stage("scan", on_event):
         return layouts.scan(
-            Path(data),
+            data,
             layout=reading.layout,
             image_pattern=reading.image_pattern,
             mask_pattern=reading.mask_pattern,

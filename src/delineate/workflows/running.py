@@ -19,7 +19,7 @@ from delineate.report import write_check_page, write_report
 from delineate.training import require
 from delineate.workflows import default_run_folder
 from delineate.workflows.deciding import plan_folds
-from delineate.workflows.examine import Examined, examine, save_findings, scan_folder
+from delineate.workflows.examine import Examined, examine, locate, save_findings, scan_folder
 from delineate.workflows.fold import Fold, out_of_fold, score_fold, train_fold
 from delineate.workflows.folder import Clock, RunFolder, machine, now
 from delineate.workflows.options import RunOptions, parse_budget
@@ -149,6 +149,7 @@ def _open(options: RunOptions | None, out: Path | None, resume: bool, overwrite:
         folder.options()  # says so when there is nothing to resume
         return folder
     assert options is not None
+    locate(options.data, options.reading)  # a slip of the pen leaves no run folder behind
     folder.begin(options.model_copy(update={"data": options.data.resolve()}), overwrite=overwrite)
     return folder
 

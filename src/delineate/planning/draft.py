@@ -17,6 +17,8 @@ GOOD_CEILING, FINE_CEILING = 0.96, 0.985
 LARGEST_WHOLE = 320
 LARGEST_WORKING = 1536
 CROP = 256
+#: Fewer planes with foreground than this are varied more strongly.
+FEW_PLANES = 300
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,9 @@ def _normalisation(fingerprint: Fingerprint, channels: int, colour: str, reasons
 def _augmentation(
     fingerprint: Fingerprint, labels: LabelSet, crop: bool, wanted: str | None, reasons: dict[str, Reason]
 ) -> Augmentation:
-    preset = AUGMENTATION_PRESETS[wanted or "medium"]
+    # With few images the network soon knows them by heart, and with them the one scanner they came from.
+    strength = wanted or ("heavy" if fingerprint.planes_with_foreground < FEW_PLANES else "medium")
+    preset = AUGMENTATION_PRESETS[strength]
     changes: dict[str, float] = {}
     sided = any(re.search(r"left|right|(^|[_\W])[lr]($|[_\W])|左|右", name, re.IGNORECASE) for name in labels.names)
     if wanted == "none":
@@ -191,7 +195,7 @@ def _augmentation(
     else:
         code = "augment-upright"
     by: Literal["user", "plan"] = "user" if wanted else "plan"
-    reasons["training.augmentation"] = Reason(code=code, params={"preset": wanted or "medium"}, by=by)
+    reasons["training.augmentation"] = Reason(code=code, params={"preset": strength, "planes": fingerprint.planes_with_foreground}, by=by)
     return preset.model_copy(update=changes)
 
 

@@ -13,27 +13,26 @@ the weights an uninterrupted run ends with (on a CPU, with the recorded number o
 from __future__ import annotations
 
 import math
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
-from delineate.errors import DataError, ResourceError, RunError, TrainingDiverged
+from delineate.errors import DataError, RunError, TrainingDiverged
 from delineate.events import EpochFinished, EventSink, Note, Progress, StageFinished, StageStarted, discard
 from delineate.recipe import Recipe, Stage
 from delineate.training import checkpoints, history, schedule
 from delineate.training.batches import BatchMaker, Prefetcher
 from delineate.training.disk import disk_error
+from delineate.training.interruption import Interrupt, memory_errors
 from delineate.training.planes import PlaneCache
 from delineate.training.schedule import Timeline
+from delineate.training.state import State
 from delineate.training.step import Learner
 from delineate.training.validation import Scores, Validator
 
@@ -60,34 +59,6 @@ class TrainingResult:
     seconds: float
     seconds_per_step: float
     stopped: Stopped
-
-
-@dataclass
-class _State:
-    """Everything that changes beside the weights; plain values, saved in last.pt."""
-
-    timeline: Timeline
-    step: int = 0
-    seconds: float = 0.0
-    history: list[history.Row] = field(default_factory=list)
-    best_step: int = 0
-    best_score: float = -math.inf
-    loss_sum: float = 0.0  # of the running epoch
-    loss_count: int = 0
-    images: int = 0
-    busy: float = 0.0  # seconds of training steps in the running epoch, and of them waiting for data
-    waited: float = 0.0
-    bad_steps: int = 0
-    bad_in_a_row: int = 0
-    rescued: bool = False  # went back to a checkpoint with half the learning rate
-    cut: bool = False  # time ran out before the schedule's end
-
-    def plain(self) -> dict[str, Any]:
-        return {**vars(self), "timeline": [list(knot) for knot in self.timeline.knots]}
-
-    @classmethod
-    def parse(cls, data: dict[str, Any]) -> _State:
-        return cls(**{**data, "timeline": Timeline(tuple((int(s), float(p)) for s, p in data["timeline"]))})
 
 
 def train(
@@ -128,7 +99,7 @@ def train(
     KeyboardInterrupt
         Ctrl-C, after a checkpoint was written.
     """
-    with checkpoints.run_lock(run_folder), _memory_errors(recipe):
+    with checkpoints.run_lock(run_folder), memory_errors(recipe):
         return _Run(recipe, train_cache, validation_cache, run_folder, deadline, on_event, stop or threading.Event()).go(resume)
 
 
@@ -157,12 +128,12 @@ class _Run:
         self.learner = Learner(recipe)
         self.maker = BatchMaker(train_cache, recipe)
         self.validator = Validator(validation_cache, recipe) if validation_cache is not None and len(validation_cache) else None
-        self.state = _State(Timeline.straight(training.steps))
+        self.state = State(Timeline.straight(training.steps))
         self.started_at = self.saved_at = self.told_at = time.monotonic()
         self.measured: list[float] = []  # seconds of the latest steps
         self.steps_here = 0  # in this process
         self.epoch_overhead = 0.0  # seconds of scoring, saving, pictures
-        self.interrupt = _Interrupt()
+        self.interrupt = Interrupt()
 
     def go(self, resume: bool) -> TrainingResult:
         self._begin(resume)
@@ -204,7 +175,7 @@ class _Run:
             if saved["threads"] != torch.get_num_threads() and self.learner.device.type == "cpu":
                 self.on_event(Note("threads-changed", {"before": saved["threads"], "now": torch.get_num_threads()}))
             self.learner.restore(saved["learner"])
-            self.state = _State.parse(saved["state"])
+            self.state = State.parse(saved["state"])
             self._write_history()  # it may have been cut off between last.pt and history.csv
             self.on_event(Note("resumed", {"step": self.state.step, "total": self.state.timeline.total}))
         if self.validator is not None and not self.validator.selection.whole:
@@ -257,10 +228,10 @@ class _Run:
         saved = checkpoints.load_last(self.folder, self.digest)
         if saved is None:
             self.learner = Learner(self.recipe)
-            self.state = _State(Timeline.straight(self.training.steps), seconds=state.seconds)
+            self.state = State(Timeline.straight(self.training.steps), seconds=state.seconds)
         else:
             self.learner.restore(saved["learner"])
-            self.state = _State.parse(saved["state"])
+            self.state = State.parse(saved["state"])
         self.state.bad_steps, self.state.bad_in_a_row, self.state.rescued = state.bad_steps, 0, True
         self.learner.lr_scale *= 0.5
 
@@ -413,44 +384,3 @@ class _Run:
 
     def _asked_to_stop(self) -> bool:
         return self.stop.is_set() or self.interrupt.asked
-
-
-class _Interrupt:
-    """Ctrl-C as a wish that is granted between two steps, when weights and counters agree. A second Ctrl-C acts at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield  # signals reach the main thread only; its shell uses ``stop``
-            return
-        before = signal.getsignal(signal.SIGINT)
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            if self.asked:
-                raise KeyboardInterrupt
-            self.asked = True
-
-        signal.signal(signal.SIGINT, handle)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _memory_errors(recipe: Recipe) -> Iterator[None]:
-    """torch says "out of memory" in several ways; a person needs one, with what would help."""
-    stage = max(recipe.training.stages, key=lambda s: s.batch * s.size[0] * s.size[1])
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        text = str(error).lower()
-        if not isinstance(error, MemoryError) and not any(
-            sign in text for sign in ("out of memory", "can't allocate memory", "cannot allocate memory")
-        ):
-            raise
-        size = f"{stage.size[0]}×{stage.size[1]}"
-        raise ResourceError("out-of-memory", batch=stage.batch, size=size) from None

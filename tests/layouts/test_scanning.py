@@ -166,6 +166,20 @@ def test_jpg_and_png_of_one_name(tmp_path: Path) -> None:
     assert len(found.cases) == 5 and "assumed-mask-rule" in codes(found)
 
 
+def test_names_that_differ_in_case_only(tmp_path: Path) -> None:
+    make(tmp_path, "images/A.png", "images/a.PNG", "masks/A.png", "masks/a.PNG", "images/B.png", "masks/b.png")
+    found = scan(tmp_path)
+    assert pairs(found) == {"images/A.png": ["masks/A.png"], "images/a.PNG": ["masks/a.PNG"], "images/B.png": ["masks/b.png"]}
+    assert len({case.id for case in found.cases}) == 3
+
+
+def test_a_few_jpeg_masks_leave_the_rest(tmp_path: Path) -> None:
+    make(tmp_path, *(f"{folder}/{n}.png" for folder in ("images", "masks") for n in range(3)), "images/x.png", "masks/x.jpg")
+    assert [(finding.severity, finding.params["n"]) for finding in scan(tmp_path).findings if finding.code == "jpeg-mask"] == [
+        ("warning", 1)
+    ]
+
+
 def test_slices_of_shared_ids(tmp_path: Path) -> None:
     names = [f"P{p:03d}_slice_{n}" for p in (1, 2, 3) for n in range(1, 12)]
     make(tmp_path, *[f"images/{name}.png" for name in names], *[f"masks/{name}.png" for name in names])
@@ -406,6 +420,15 @@ def test_dicom_slices_with_mask_pictures(tmp_path: Path) -> None:
     all_accounted(found)
     assert len(found.cases) == 8 and all(case.path.suffix == ".dcm" for case in found.cases)
     assert {case.patient for case in found.cases} == {"patient1", "patient2"}
+
+
+def test_single_dicom_pictures_with_mask_pictures(tmp_path: Path) -> None:
+    """A folder of DICOM pictures is no volume when flat masks of the same names lie beside it."""
+    for n in range(4):
+        dicom(tmp_path / f"images/p{n}.dcm", f"1.2.3.{n}", n)
+        make(tmp_path, f"masks/p{n}.png")
+    found = scan(tmp_path)
+    assert pairs(found) == {f"images/p{n}.dcm": [f"masks/p{n}.png"] for n in range(4)}
 
 
 def test_detached_pixel_data_belong_to_their_header(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from delineate.domain import Case, Source
 from delineate.layouts.building import split_of
 from delineate.layouts.paired_folders import Folder, Place, places
 from delineate.layouts.proposal import Proposal, layout, numbered_classes
-from delineate.layouts.tree import Item, Tree, fold
+from delineate.layouts.tree import LOSSY_SUFFIXES, SERIES, Item, Tree, fold
 from delineate.layouts.words import LATERAL, MASK_WORDS, tokens
 
 CaseFolder = tuple[Item, list[Item]]
+#: Formats that hold one plane.
+_PLANAR = LOSSY_SUFFIXES | {".png", ".bmp", ".gif"}
 
 
 @layout("instance-masks", specificity=70)
@@ -66,6 +68,8 @@ def _case_folders(tree: Tree) -> tuple[list[CaseFolder], list[Item], list[Item]]
         homes = [home for home in by_rest.get(place.folder[:-1], ()) if len(tree.folders[home.folder]) == 1]
         masks = tree.folders[place.folder]
         image = tree.folders[homes[0].folder][0] if len(homes) == 1 else None
+        if image is not None and image.suffix == SERIES and any(mask.suffix in _PLANAR for mask in masks):
+            image = None  # flat pictures are masks of the single DICOM files, not of a volume made of them
         if image is None or homes[0].folder in taken:  # a second mask folder of one image: nothing says which is meant
             lone_masks += masks
             continue

@@ -99,7 +99,9 @@ class _Index:
 
     def find(self, mask: Item, words: StemWords) -> tuple[Item | list[Item] | None, str, str]:
         if fold(mask.stem) in self.exact:
-            return _single(self.exact[fold(mask.stem)]), "", "same-name"
+            alike = self.exact[fold(mask.stem)]
+            equal = [image for image in alike if image.stem == mask.stem]  # A.png and a.png are two where case counts
+            return _single(equal or alike), "", "same-name"
         if not words.mask_keys and words.plain in self.plain:
             return _single(self.plain[words.plain]), "", "same-name"
         for table, rule in ((self.plain, "mask-word"), (self.bare, "image-and-mask-word")):

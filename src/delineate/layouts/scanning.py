@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from delineate.domain import Case, Finding, Scan, Source
+from delineate.domain import Case, Finding, Scan, Severity, Source
 from delineate.errors import DataError, DelineateError, UsageError
 from delineate.events import EventSink, Note, discard
 from delineate.formats import find_series
@@ -197,8 +197,11 @@ def _one_id_each(cases: list[Case]) -> list[Case]:
 
 
 def _lossy_masks(cases: tuple[Case, ...]) -> list[Finding]:
-    lossy = [source.path for case in cases for source in case.masks if source.path.suffix.lower() in LOSSY_SUFFIXES]
-    return [Finding("jpeg-mask", "error", lossy[0], params={"n": len(lossy)})] if lossy else []
+    """Refused when they are read. A few are left out like other bad files; where they are most, the data cannot be used."""
+    paths = [source.path for case in cases for source in case.masks]
+    lossy = [path for path in paths if path.suffix.lower() in LOSSY_SUFFIXES]
+    severity: Severity = "error" if 2 * len(lossy) > len(paths) else "warning"
+    return [Finding("jpeg-mask", severity, lossy[0], params={"n": len(lossy)})] if lossy else []
 
 
 def _explain_inside_series(tree: Tree, used: set[Path], explained: dict[Path, str]) -> None:

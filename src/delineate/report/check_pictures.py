@@ -205,7 +205,8 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def _png(picture: Rgb) -> str:
-    done, content = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    # Level 9 takes seven times as long as 6, for a tenth less.
+    done, content = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise ValueError("'picture' must be (rows, columns, 3) uint8")
     return data_uri(content.tobytes())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from tests.dataset.dataset_folders import disc, write
 from delineate.dataset import load_image, load_mask, load_rater_masks, load_raw_labels
 from delineate.dataset.loading import apply_rule, read_mask
 from delineate.dataset.raw_masks import flatten_stack
-from delineate.domain import IGNORE, Case, Geometry, LabelSet, Source
+from delineate.domain import IGNORE, AxisMap, Case, Geometry, LabelSet, Source
 from delineate.errors import DataError, UnreadableFile
 from delineate.formats import RawLabels
 from delineate.recipe import MaskRule
@@ -141,3 +142,22 @@ def test_stack_without_background_channel_keeps_its_last_class() -> None:
     assert flatten_stack(stack)[0, 0] == 1
     assert flatten_stack(stack)[1, 1] == 3
     assert flatten_stack(stack)[3, 3] == 0
+
+
+@pytest.mark.parametrize(("order", "flips"), [((0, 1, 2), (False, True, True)), ((2, 0, 1), (True, False, False))])
+def test_a_mask_stored_another_way_round_is_turned_to_its_image(
+    tmp_path: Path, order: tuple[int, ...], flips: tuple[bool, ...]
+) -> None:
+    """Same grid, other order of axes: no value changes, and the finding can say so."""
+    affine = np.diag([1.0, 2.0, 3.0, 1.0])
+    values = np.random.default_rng(0).integers(0, 3, (4, 5, 6)).astype(np.uint8)
+    stored = AxisMap(order, flips)
+    image = Geometry((4, 5, 6), (3.0, 2.0, 1.0), affine[:, [2, 1, 0, 3]])
+    there = stored.apply_geometry(image)
+    assert there.affine is not None
+    file_affine = there.affine[:, [2, 1, 0, 3]]
+    nibabel.save(nibabel.Nifti1Image(stored.apply(values).transpose(2, 1, 0), file_affine), tmp_path / "m.nii.gz")
+    case = Case("x", (Source(tmp_path / "x.nii.gz"),), (Source(tmp_path / "m.nii.gz"),))
+    reading = read_mask(case.masks, case, MaskRule(kind="values", values={0: 0, 1: 1, 2: 2}), TWO, image)
+    np.testing.assert_array_equal(reading.mask.labels, values)
+    assert reading.reoriented and reading.geometry.same_grid(image)

@@ -328,3 +328,23 @@ def test_very_many_masks_are_sampled_and_it_is_said(make_scan: Any, monkeypatch:
     _, _, evidence = infer_mask_rule(make_scan([disc()] * 20))
     assert (evidence.files, evidence.looked) == (20, 5)
     assert codes(evidence) == ["masks-sampled"]
+
+
+def test_a_label_called_ignore_is_no_class(make_scan: Any) -> None:
+    """nnU-Net: {"background": 0, "liver": 1, "tumour": 2, "ignore": 3}."""
+    mask = disc(64, 20) + disc(64, 12) + disc(64, 6)
+    scan = make_scan([mask, mask], class_names={0: "background", 1: "liver", 2: "tumour", 3: "ignore"})
+    rule, labels, _ = infer_mask_rule(scan)
+    assert labels.names == ("liver", "tumour")
+    assert rule.values == {0: 0, 1: 1, 2: 2, 3: IGNORE}
+
+
+def test_void_is_undecided_beside_a_background_and_else_what_is_left_over(make_scan: Any) -> None:
+    table = np.array([(0, 0, 0), (255, 0, 0), (0, 0, 255)], np.uint8)
+    mask = table[disc(64, 20) + disc(64, 8)]
+    colours = {"#000000": "Void", "#ff0000": "organ", "#0000ff": "tool"}
+    rule, labels, _ = infer_mask_rule(make_scan([mask, mask], class_colours=colours))
+    assert set(labels.names) == {"organ", "tool"} and rule.colours["#000000"] == 0
+    rule, labels, _ = infer_mask_rule(make_scan([mask, mask], class_colours={**colours, "#ff0000": "background"}))
+    assert labels.names == ("tool",)
+    assert rule.colours == {"#000000": IGNORE, "#ff0000": 0, "#0000ff": 1}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delineate.domain import AxisMap, Geometry, to_canonical
+from delineate.domain import AxisMap, Geometry, between, to_canonical
 
 ORIENTATIONS = [(order, signs) for order in itertools.permutations(range(3)) for signs in itertools.product((1, -1), repeat=3)]
 
@@ -74,3 +74,30 @@ def test_same_grid_tolerates_rounding_only() -> None:
     assert one.same_grid(Geometry(one.shape, one.spacing, one.affine + 1e-5))
     assert not one.same_grid(Geometry(one.shape, one.spacing, one.affine + 1e-2))
     assert one.same_grid(Geometry(one.shape))
+
+
+@given(st.permutations([0, 1, 2]), st.tuples(st.booleans(), st.booleans(), st.booleans()), st.floats(-0.5, 0.5))
+def test_the_turn_between_two_grids_is_found(order: list[int], flips: tuple[bool, ...], angle: float) -> None:
+    affine = np.diag([3.0, 0.7, 0.9, 1.0])
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    affine[:3, :3] = turn @ affine[:3, :3]
+    affine[:3, 3] = 5, -7, 11
+    image = Geometry((4, 5, 6), (3.0, 0.7, 0.9), affine)
+    stored = AxisMap(tuple(order), flips)
+    array = np.arange(120).reshape(4, 5, 6)
+    found = between(stored.apply_geometry(image), image)
+    assert found is not None
+    np.testing.assert_array_equal(found.apply(stored.apply(array)), array)
+    assert found.is_identity == stored.is_identity
+
+
+def test_grids_that_differ_by_more_than_a_turn() -> None:
+    affine = np.diag([3.0, 1.0, 1.0, 1.0])
+    moved, flipped = affine.copy(), affine.copy()
+    moved[0, 3] = 1.5
+    flipped[2] *= -1  # mirrored about the origin: the voxels lie elsewhere
+    image = Geometry((4, 5, 6), None, affine)
+    for other in (Geometry((4, 5, 6), None, moved), Geometry((4, 5, 6), None, flipped), Geometry((4, 5, 7), None, affine)):
+        assert between(other, image) is None
+    assert between(Geometry((4, 5, 6)), image) is None
+    assert between(Geometry((5, 6)), Geometry((5, 6))) is None

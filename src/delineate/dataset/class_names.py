@@ -9,6 +9,8 @@ from delineate.errors import UsageError
 
 #: Names that mean "no class", as data sets spell them.
 BACKGROUND = frozenset({"background", "bg", "back", "none", "unlabeled", "unlabelled", "clear label", "_background_", "背景"})
+#: Names of pixels that nobody decided on: nnU-Net's "ignore" label, the "void" of street and body scenes.
+UNDECIDED = frozenset({"ignore", "ignored", "void", "don't care", "dontcare", "忽略"})
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,10 @@ class WantedClass:
 
 def is_background(name: str) -> bool:
     return name.strip().lower() in BACKGROUND
+
+
+def is_undecided(name: str) -> bool:
+    return name.strip().lower() in UNDECIDED
 
 
 def parse_classes(text: str) -> tuple[WantedClass, ...]:

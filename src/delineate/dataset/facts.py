@@ -59,6 +59,8 @@ class CaseFacts:
         Mean over channels of the image under the mask (any class) and outside it, raw units; ``None`` where there is none.
     mask_shape, mask_spacing
         Of the (first) mask file; its shape is kept also when it does not fit the image.
+    mask_reoriented
+        A mask file stored its axes in another order or direction than the image, and was turned to it.
     affine_difference_mm
         Largest distance in the patient between a corner of the image's grid and the same corner of the mask's; ``None`` where one
         of the two has no affine.
@@ -115,6 +117,7 @@ class CaseFacts:
     background_mean: float | None = None
     mask_shape: tuple[int, ...] | None = None
     mask_spacing: tuple[float, ...] | None = None
+    mask_reoriented: bool = False
     affine_difference_mm: float | None = None
     spacing_difference_mm: float | None = None
     class_pixels: tuple[int, ...] = ()

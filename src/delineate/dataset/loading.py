@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.dataset.raw_masks import CHUNK, RawReader, as_colours, count_values, hex_of, number_of, pack
-from delineate.domain import IGNORE, Case, Geometry, Image, LabelSet, Mask, Source
+from delineate.domain import IGNORE, Case, Geometry, Image, LabelSet, Mask, Source, between
 from delineate.errors import DataError
 from delineate.formats import RawLabels, read_image
 from delineate.recipe import MaskRule
@@ -20,11 +20,16 @@ MAX_UNKNOWN = 20
 
 @dataclass(frozen=True, eq=False)
 class MaskReading:
-    """A mask with what was noticed on the way: raw values outside the rule → pixels, and the (first) mask file's own geometry."""
+    """A mask with what was noticed on the way.
+
+    ``unknown``: raw values outside the rule → pixels. ``geometry``: the (first) mask file's own, re-oriented like its pixels.
+    ``reoriented``: a mask file stored its axes in another order or direction than the image.
+    """
 
     mask: Mask
     unknown: Mapping[str, int]
     geometry: Geometry
+    reoriented: bool = False
 
 
 def load_image(case: Case) -> Image:
@@ -57,6 +62,9 @@ def load_raw_labels(case: Case) -> list[RawLabels]:
 
 def load_mask(case: Case, rule: MaskRule, labels: LabelSet, *, image_geometry: Geometry | None = None) -> Mask:
     """The case's mask on its image's grid.
+
+    A mask file that stores the very same grid with its axes in another order or direction (a converter's NIfTI beside DICOM) is
+    re-oriented, as its affine says: no value changes.
 
     Files of one class are united. Where exclusive classes overlap, the class with fewer pixels in this image wins, since the
     smaller structure is the one drawn into the larger (a tumour in its organ). Values outside the rule become background or
@@ -93,20 +101,29 @@ def read_mask(
     unknown: dict[str, int] = {}
     merger: _Merger | None = None
     reader = RawReader()
+    reoriented = False
     for source in sources:
         raw = reader.read(source)
+        turn = between(raw.geometry, image_geometry) if image_geometry is not None else None
+        own = raw.geometry
+        if turn is not None and not turn.is_identity:
+            own, reoriented = turn.apply_geometry(own), True
+        else:
+            turn = None
         if first is None:
-            first = raw.geometry
+            first = own
             merger = _Merger(image_geometry.shape if image_geometry else first.shape, labels)
         assert merger is not None
         values, outside = apply_rule(raw, rule, labels, source)
+        if turn is not None:
+            values = np.ascontiguousarray(turn.apply(values))
         for value, count in outside.items():
             unknown[value] = unknown.get(value, 0) + count
-        merger.add(_fitted(values, merger.shape, source, case, raw.geometry))
+        merger.add(_fitted(values, merger.shape, source, case, own))
     assert first is not None and merger is not None
     geometry = image_geometry or (first if first.shape == merger.shape else Geometry(merger.shape))
     most = dict(sorted(unknown.items(), key=lambda item: (-item[1], item[0]))[:MAX_UNKNOWN])
-    return MaskReading(Mask(merger.result(), geometry), most, first)
+    return MaskReading(Mask(merger.result(), geometry), most, first, reoriented)
 
 
 def apply_rule(raw: RawLabels, rule: MaskRule, labels: LabelSet, source: Source) -> tuple[NDArray[np.uint8], dict[str, int]]:

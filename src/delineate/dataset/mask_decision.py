@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from delineate.dataset.class_names import is_background
+from delineate.dataset.class_names import is_background, is_undecided
 from delineate.dataset.mask_survey import MAX_COLOURS, MaskSurvey
 from delineate.dataset.raw_masks import hex_of, number_of
 from delineate.domain import IGNORE, Finding
@@ -122,17 +122,20 @@ def _colours(survey: MaskSurvey, names: Mapping[int, str], class_colours: Mappin
         _rare_finding(hex_of(int(n)), pixels[int(n)], files[int(n)], survey.colour_examples.get(int(n))) for n in sorted(rare)
     ]
     candidates = sorted({number for number in pixels if float(number) not in rare} | set(known))
+    undecided = {number for number, name in known.items() if is_undecided(name)}
     background = {number for number, name in known.items() if is_background(name)}
+    if not background and undecided:  # "void" and classes, nothing else: void is what is left over
+        background, undecided = undecided, set()
     if not background:
         unnamed = [number for number in candidates if number not in known]
         if 0 in unnamed:
             background = {0}
         elif unnamed and survey.border:
             background = {max(unnamed, key=lambda number: (survey.border[number], -number))}
-    table = {hex_of(number): 0 for number in background} | {hex_of(int(number)): IGNORE for number in rare}
+    table = {hex_of(number): 0 for number in background} | {hex_of(int(number)): IGNORE for number in {*rare, *undecided}}
     titles: list[str] = []
     for number in candidates:
-        if number in background or (known and number not in known):
+        if number in background | undecided or (known and number not in known):
             continue
         titles.append(known.get(number, hex_of(number)))
         table[hex_of(number)] = len(titles)
@@ -235,9 +238,10 @@ def _label_like(survey: MaskSurvey, values: list[float]) -> bool:
 def _labels(survey: MaskSurvey, pixels: Mapping[float, int], names: Mapping[int, str], rare: set[float], kind: Kind) -> Draft:
     findings: list[Finding] = []
     background = {value for value, name in names.items() if is_background(name)} or {0}
+    undecided = {value for value, name in names.items() if value and is_undecided(name)}
     seen = {int(value) for value in pixels if value not in rare}
-    classes = sorted((seen | set(names)) - background - {0})
-    table = dict.fromkeys(background | {0}, 0) | {int(value): IGNORE for value in rare}
+    classes = sorted((seen | set(names)) - background - undecided - {0})
+    table = dict.fromkeys(background | {0}, 0) | {int(value): IGNORE for value in {*rare, *undecided}}
     small = [value for value in classes if value != 255]
     if (
         255 in classes

@@ -212,6 +212,7 @@ def _mask_facts(
         background_mean=back,
         mask_shape=reading.geometry.shape,
         mask_spacing=reading.geometry.spacing,
+        mask_reoriented=reading.reoriented,
         affine_difference_mm=affine_difference(image.geometry, reading.geometry),
         spacing_difference_mm=_spacing_difference(image.geometry, reading.geometry),
         class_pixels=tuple(int(n) for n in counts.sum(axis=0)),

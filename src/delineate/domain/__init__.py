@@ -1,7 +1,7 @@
 """Plain values everything else speaks in: geometry, images, labels, cases, findings."""
 
 from delineate.domain.case import Case, Finding, Scan, Severity, Source, Unit
-from delineate.domain.geometry import AxisMap, Geometry, to_canonical
+from delineate.domain.geometry import AxisMap, Geometry, between, to_canonical
 from delineate.domain.image import Image, Mask
 from delineate.domain.labels import IGNORE, PALETTE, LabelSet
 
@@ -19,5 +19,6 @@ __all__ = [
     "Severity",
     "Source",
     "Unit",
+    "between",
     "to_canonical",
 ]

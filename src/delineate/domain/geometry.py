@@ -95,6 +95,10 @@ class AxisMap:
         window = [slice(None)] * leading + [slice(None, None, -1) if flip else slice(None) for flip in self.flips]
         return np.asarray(moved[tuple(window)])
 
+    @property
+    def is_identity(self) -> bool:
+        return self.permutation == tuple(range(len(self.permutation))) and not any(self.flips)
+
     def inverse(self) -> AxisMap:
         permutation = tuple(int(i) for i in np.argsort(self.permutation))
         return AxisMap(permutation, tuple(self.flips[axis] for axis in permutation))
@@ -129,6 +133,29 @@ def to_canonical(geometry: Geometry) -> AxisMap:
     best = max(_permutations(), key=lambda order: sum(abs(float(wanted[i] @ directions[:, axis])) for i, axis in enumerate(order)))
     flips = tuple(float(wanted[i] @ directions[:, axis]) < 0 for i, axis in enumerate(best))
     return AxisMap(best, flips)
+
+
+def between(source: Geometry, target: Geometry, tolerance: float = 0.1) -> AxisMap | None:
+    """The lossless re-orientation that brings an array on ``source`` onto ``target``'s grid: axes permuted and flipped, every
+    voxel staying where it is in the patient. ``None`` where an affine is unknown or the grids differ by more than that.
+
+    ``tolerance`` is in voxels, at the corners: what rounding in headers makes.
+    """
+    if source.affine is None or target.affine is None or source.ndim != 3 or target.ndim != 3:
+        return None
+    if min(abs(np.linalg.det(target.affine[:3, :3])), abs(np.linalg.det(source.affine[:3, :3]))) < 1e-12:
+        return None
+    steps = np.linalg.solve(target.affine, source.affine)  # index on source → index on target
+    permutation = tuple(int(axis) for axis in np.abs(steps[:3, :3]).argmax(axis=1))
+    if sorted(permutation) != [0, 1, 2]:
+        return None
+    found = AxisMap(permutation, tuple(bool(steps[new, old] < 0) for new, old in enumerate(permutation)))
+    moved = found.apply_geometry(source)
+    if moved.shape != target.shape or moved.affine is None:
+        return None
+    ends = np.array([[i, j, k, 1.0] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * [*(n - 1 for n in target.shape), 1.0]
+    apart = ends @ (np.linalg.solve(target.affine, moved.affine) - np.eye(4)).T
+    return found if float(np.abs(apart).max()) <= tolerance else None
 
 
 def _permutations() -> Sequence[tuple[int, int, int]]:

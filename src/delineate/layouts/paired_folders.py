@@ -162,6 +162,8 @@ def _merge(images: list[Item], found: list[tuple[Place, str | None, Match]]) -> 
     classes: dict[Path, str] = {}
     explained: dict[Path, str] = {}
     rated = any(place.rater for place, _, _ in found)
+    # leftMask, rightMask: one structure, to be merged; beside a folder "heart", left_lung and right_lung are classes like it
+    sided = len({_without_side(extra) for _, extra, _ in found if extra}) == 1
     found = sorted(found, key=lambda entry: (entry[0].weak, -len(entry[2].pairs), entry[0].folder))
     for place, extra, match in found:
         drawn = match.pairs
@@ -178,17 +180,22 @@ def _merge(images: list[Item], found: list[tuple[Place, str | None, Match]]) -> 
                 total.raters[image][place.rater] = masks[0][0]
                 continue
             total.pairs[image] += masks
-            if extra and not set(extra.split("_")) & LATERAL:
+            side = next((word for word in extra.split("_") if word in LATERAL), "") if extra and sided else ""
+            if extra and not side:
                 classes.update({mask.path: extra for mask, _ in masks})
-            elif extra:
-                side = total.pairs[image]
-                total.pairs[image] = [*side[: -len(masks)], *((mask, rest or extra) for mask, rest in masks)]
+            elif side:
+                others = total.pairs[image][: -len(masks)]
+                total.pairs[image] = [*others, *((mask, rest or side) for mask, rest in masks)]
         for image, raters in match.raters.items():
             total.raters[image].update(raters)
     if len(set(classes.values())) == 1 and len(found) == 1:
         classes = {}  # one extra folder only: a name of the data, not a class
     total.lone_images = [image for image in images if image not in total.pairs and image not in total.raters]
     return Pairing(total, explained, classes)
+
+
+def _without_side(name: str) -> str:
+    return "_".join(word for word in name.split("_") if word not in LATERAL)
 
 
 def _unlabelled(tree: Tree, everywhere: list[Place], paired: Collection[Folder]) -> dict[Path, str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from delineate.dataset import fold_cases, infer_mask_rule
-from delineate.domain import LabelSet
+from delineate.domain import IGNORE, LabelSet
 from delineate.errors import DataError, UsageError
-from delineate.events import EventSink, discard
+from delineate.events import EventSink, Note, discard
 from delineate.inference import ModelFile
 from delineate.recipe import MaskRule, Recipe, Splits, load, read_json
 from delineate.workflows.examine import scan_folder
@@ -89,7 +89,7 @@ def _new_persons(
     folder = Path(out) if out else Path(f"evaluation-{record.name}")
     scan = scan_folder(data, reading, on_event)
     rule, labels, _ = infer_mask_rule(scan, classes=reading.classes, on_event=on_event)
-    rule = _same_classes(rule, labels, record.labels)
+    rule = _same_classes(rule, labels, record.labels, on_event)
     cases = [case for case in scan.cases if case.masks]
     if not cases:
         raise DataError("no-labelled-cases", path=data)
@@ -100,16 +100,22 @@ def _new_persons(
     return Evaluation(summary, folder / "cases.csv", folder)
 
 
-def _same_classes(rule: MaskRule, data: LabelSet, model: LabelSet) -> MaskRule:
-    """The data's rule with its labels in the model's order. One class against one class needs no equal names."""
+def _same_classes(rule: MaskRule, data: LabelSet, model: LabelSet, on_event: EventSink) -> MaskRule:
+    """The data's rule with its labels in the model's order. One class against one class needs no equal names; data may lack a
+    class (a small folder without the rare one), which is said."""
     if data.classes == 1 and model.classes == 1:
         return rule
-    if set(data.names) != set(model.names):
+    absent = [name for name in model.names if name not in data.names]
+    if not set(data.names) <= set(model.names) or rule.kind == "threshold":
         raise DataError("labels-differ", model=", ".join(model.names), data=", ".join(data.names))
-    order = {0: 0, **{number: model.names.index(name) + 1 for number, name in enumerate(data.names, 1)}}
+    if absent:
+        on_event(Note("classes-not-in-data", {"names": ", ".join(absent)}, "warning"))
+    order = {0: 0, IGNORE: IGNORE, **{number: model.names.index(name) + 1 for number, name in enumerate(data.names, 1)}}
+    # A file stands for a class by its name: without a table the number of the file's class is the label.
+    table = rule.values or ({label: label for label in range(1, data.classes + 1)} if rule.kind == "files" else {})
     return rule.model_copy(
         update={
-            "values": {value: order[label] for value, label in rule.values.items()},
+            "values": {value: order[label] for value, label in table.items()},
             "colours": {colour: order[label] for colour, label in rule.colours.items()},
         }
     )

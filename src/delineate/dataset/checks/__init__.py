@@ -3,7 +3,6 @@
 # Importing the modules registers their checks, in the order in which they are run.
 from delineate.dataset.checks import files, masks, images, uniformity, cohort, duplicates  # isort: skip
 from delineate.dataset.checks.context import Check, CheckContext, checks
-from delineate.dataset.checks.duplicates import duplicate_persons
 from delineate.dataset.checks.gathering import KEPT_PER_CODE, blocking, gather, run_checks
 from delineate.dataset.checks.wording import sentences
 
@@ -14,7 +13,6 @@ __all__ = [
     "blocking",
     "checks",
     "cohort",
-    "duplicate_persons",
     "duplicates",
     "files",
     "gather",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from delineate.dataset.checks.context import CheckContext, checks
 from delineate.dataset.checks.likeness import SAME_PICTURE, hash_pairs, likeness, thumbnail
 from delineate.dataset.facts import CaseFacts
+from delineate.dataset.identical import equal_images
 from delineate.dataset.loading import load_image
 from delineate.domain import Finding
 from delineate.errors import DataError
@@ -35,28 +36,10 @@ class _Pair:
         return a, b
 
 
-def duplicate_persons(facts: Sequence[CaseFacts]) -> list[frozenset[str]]:
-    """Persons who share an exactly equal image, joined into groups of two and more, for a split to keep together."""
-    parent: dict[str, str] = {}
-
-    def root(person: str) -> str:
-        while parent.setdefault(person, person) != person:
-            person = parent[person]
-        return person
-
-    for same in _equal(facts):
-        for fact in same[1:]:
-            parent[root(fact.person)] = root(same[0].person)
-    groups: dict[str, set[str]] = {}
-    for person in parent:
-        groups.setdefault(root(person), set()).add(person)
-    return sorted((frozenset(group) for group in groups.values() if len(group) > 1), key=min)
-
-
 @checks.register("duplicate-exact")
 def duplicate_exact(context: CheckContext) -> Iterator[Finding]:
     """Equal pixels, whatever the file is called and however it was packed. Constant images are all alike and not counted."""
-    for same in _equal(context.readable):
+    for same in equal_images(context.readable):
         first = same[0]
         for other in same[1:]:
             params = {"other": first.case, "person": other.person, "other_person": first.person}
@@ -83,7 +66,7 @@ def duplicate_near(context: CheckContext) -> Iterator[Finding]:
         yield Finding("image-duplicate-near", "warning", context.path(pair.second.case), pair.second.case, params)
     if left:
         yield Finding("duplicates-not-all-compared", "info", None, None, {"n": left, "compared": compared})
-    exact = [_Pair(a, b) for same in _equal(context.readable) for a, b in combinations(same[:50], 2) if a.person != b.person]
+    exact = [_Pair(a, b) for same in equal_images(context.readable) for a, b in combinations(same[:50], 2) if a.person != b.person]
     yield from _look_the_same(context, [*exact, *confirmed])
 
 
@@ -97,15 +80,6 @@ def _look_the_same(context: CheckContext, pairs: Sequence[_Pair]) -> Iterator[Fi
         if len(cases) >= SAME_PERSON_PAIRS and len(cases) >= SAME_PERSON_SHARE * min(sizes[a], sizes[b]):
             example = min(cases)
             yield Finding("patients-look-the-same", "warning", context.path(example), example, {"a": a, "b": b, "n": len(cases)})
-
-
-def _equal(facts: Sequence[CaseFacts]) -> list[list[CaseFacts]]:
-    """Groups of cases with equal pixels, constant images left out."""
-    groups: dict[str, list[CaseFacts]] = {}
-    for fact in facts:
-        if fact.sha256 and fact.minimum != fact.maximum:
-            groups.setdefault(fact.sha256, []).append(fact)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def _parts_apart(context: CheckContext, first: str, second: str) -> tuple[str, str] | None:

@@ -64,5 +64,14 @@ def image_mask_affine_differs(context: CheckContext) -> Iterator[Finding]:
             yield Finding("image-mask-affine-differs", "warning", context.mask_path(fact.case), fact.case, {"mm": f"{apart:.3g}"})
 
 
+@checks.register("mask-reoriented")
+def mask_reoriented(context: CheckContext) -> Iterator[Finding]:
+    """Masks that lie on their image's grid but store its axes otherwise: turned without loss, and said once."""
+    turned = [fact for fact in context.usable if fact.mask_reoriented]
+    if turned:
+        params = {"n": len(turned), "total": len(context.usable)}
+        yield Finding("mask-reoriented", "info", context.mask_path(turned[0].case), turned[0].case, params)
+
+
 def _size(shape: tuple[int, ...]) -> str:
     return "×".join(str(n) for n in shape) or "?"

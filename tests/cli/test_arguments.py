@@ -40,7 +40,7 @@ def test_help_keeps_to_the_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     _, out, _ = said(capsys, command, "--lang", language, "--help")
-    options = [line for line in out.splitlines() if line.startswith("  -") or line.startswith(" " * 20)]
+    options = [line for line in out.splitlines() if line.startswith(("  -", " " * 20))]
     assert options
     assert all(cells(line) < 80 for line in options)
 

@@ -1,0 +1,117 @@
+"""What a command loads and how long it takes to answer; what works in the plain install, without torch and its company."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HEAVY = {"torch", "onnx", "onnxscript", "openvino", "tensorboard", "safetensors"}
+#: As in an install without extras: what is ``None`` here cannot be imported.
+PLAIN = f"import sys; sys.modules.update(dict.fromkeys({sorted(HEAVY)!r}))\n"
+
+
+def python(program: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DELINEATE_LANG": "en", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], env=environment, capture_output=True, text=True, timeout=250, **options
+    )
+
+
+def plain(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in a plain install."""
+    return python(PLAIN + "from delineate.cli.main import main; sys.exit(main(sys.argv[1:]))", *arguments)
+
+
+def loaded_by(program: str) -> set[str]:
+    done = python(program + "\nimport sys; print('\\n'.join(sys.modules))")
+    assert done.returncode == 0, done.stderr
+    return {name.split(".")[0] for name in done.stdout.split()}
+
+
+def quickest(work: Callable[[], object], tries: int = 5) -> float:
+    """The least of some: other work on the machine is not our slowness."""
+    seconds = []
+    for _ in range(tries):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def command(*arguments: str) -> None:
+    assert subprocess.run([sys.executable, "-m", "delineate", *arguments], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import delineate; dir(delineate)",
+        "import delineate.cli.main",
+        "from delineate.cli.main import main; main([])",
+        "from delineate.cli.main import main; main(['run', '--help'])",
+        "from delineate.cli.main import main; main(['run', '--epoch', 'x'])",
+    ],
+)
+def test_help_and_import_load_next_to_nothing(program: str) -> None:
+    others = {"numpy", "scipy", "pydantic", "rich", "matplotlib", "jinja2", "cv2", "onnxruntime", "PIL"}
+    assert not loaded_by(program) & (HEAVY | others)
+
+
+def test_help_is_there_at_once() -> None:
+    assert quickest(lambda: command("--help")) < 0.3
+
+
+def test_one_image_is_segmented_within_two_seconds(finished: Any, small_data: Path, tmp_path: Path) -> None:
+    image = next(path for path in sorted(small_data.rglob("*.tif")) if "mask" not in path.name)
+    arguments = ("predict", str(finished.model), str(image), "--out", str(tmp_path), "--overwrite")
+    assert quickest(lambda: command(*arguments), 3) < 2.0
+
+
+def test_the_plain_install_checks_predicts_evaluates_and_reports(finished: Any, small_data: Path, tmp_path: Path) -> None:
+    image = next(path for path in sorted(small_data.rglob("*.tif")) if "mask" not in path.name)
+    for arguments in (
+        ("check", str(small_data), "--out", str(tmp_path / "check")),
+        ("predict", str(finished.model), str(image), "--out", str(tmp_path / "masks"), "--overlay", "--probabilities"),
+        ("evaluate", str(finished.model), str(small_data), "--out", str(tmp_path / "scores")),
+        ("evaluate", str(finished.folder), "--out", str(tmp_path / "again")),
+        ("report", str(finished.folder), "--out", str(tmp_path / "report.html")),
+    ):
+        done = plain(*arguments)
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+    for name in ("check/check.html", "masks/predictions.csv", "scores/summary.json", "again/summary.json", "report.html"):
+        assert (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["run", "train"])
+def test_training_in_the_plain_install_says_what_to_install(name: str, small_data: Path, tmp_path: Path) -> None:
+    done = plain(name, str(small_data), "--out", str(tmp_path / "run"), "--epochs", "1")
+    assert done.returncode == 7
+    assert 'pip install "delineate[train]"' in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists(), "said before anything is begun"
+
+
+def test_openvino_in_the_plain_install_says_what_to_install(finished: Any, small_data: Path, tmp_path: Path) -> None:
+    done = plain("predict", str(finished.model), str(small_data), "--out", str(tmp_path), "--engine", "openvino")
+    assert done.returncode == 7
+    assert 'pip install "delineate[openvino]"' in done.stderr
+
+
+def test_commands_that_do_not_train_never_load_torch(finished: Any, small_data: Path, tmp_path: Path) -> None:
+    """Also where it is installed: it would cost seconds and memory."""
+    image = next(path for path in sorted(small_data.rglob("*.tif")) if "mask" not in path.name)
+    for arguments in (
+        ["check", str(small_data), "--out", str(tmp_path / "check")],
+        ["predict", str(finished.model), str(image), "--out", str(tmp_path / "masks")],
+        ["evaluate", str(finished.model), str(small_data), "--out", str(tmp_path / "scores")],
+        ["report", str(finished.folder), "--out", str(tmp_path / "report.html")],
+    ):
+        loaded = loaded_by(f"from delineate.cli.main import main; assert main({arguments!r}) == 0")
+        assert not loaded & (HEAVY - {"openvino"}), arguments

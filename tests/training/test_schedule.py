@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delineate.recipe import Stage, Training
-from delineate.training.schedule import Timeline, ends_epoch, fitting_total, learning_rate, plateau_factor, stage_at
+from delineate.training.schedule import Timeline, ends_epoch, fitting_total, learning_rate, pixels_left, plateau_factor, stage_at
 
 
 def test_warm_up_then_cosine_to_the_end() -> None:
@@ -29,19 +29,19 @@ def test_shortening_keeps_the_past_and_reaches_the_end(steps: int, data: st.Data
     step = data.draw(st.integers(0, steps - 2))
     total = data.draw(st.integers(step + 1, steps - 1))
     line = Timeline.straight(steps)
-    shorter = line.shortened(step, total)
+    shorter = line.retimed(step, total)
     assert shorter.total == total
     for k in range(0, step + 1, max(1, step // 10)):
         assert shorter.progress(k) == pytest.approx(line.progress(k))
     progress = [shorter.progress(k) for k in range(total + 1)]
     assert progress == sorted(progress)
     assert progress[-1] == 1.0
-    with pytest.raises(ValueError, match="cannot be shortened"):
-        shorter.shortened(step, total + 1)
+    with pytest.raises(ValueError, match="cannot end"):
+        shorter.retimed(total, total - 1)
 
 
 def test_shortened_to_nothing_is_over() -> None:
-    assert Timeline.straight(100).shortened(40, 40).total == 40
+    assert Timeline.straight(100).retimed(40, 40).total == 40
 
 
 @given(st.integers(1, 400), st.integers(1, 100))
@@ -70,8 +70,24 @@ def test_plateau_reduces_after_five_flat_epochs() -> None:
 
 
 def test_only_a_real_overrun_shortens() -> None:
-    assert fitting_total(100, 1000, needed=90, left=100, allowance=0) is None
-    assert fitting_total(100, 1000, needed=103, left=100, allowance=3) is None
-    assert fitting_total(100, 1000, needed=200, left=100, allowance=3) == 550
-    assert fitting_total(100, 1000, needed=200, left=-5, allowance=3) == 100
+    assert fitting_total(100, 1000, 1000, needed=90, left=100, allowance=0) is None
+    assert fitting_total(100, 1000, 1000, needed=103, left=100, allowance=3) is None
+    assert fitting_total(100, 1000, 1000, needed=200, left=100, allowance=3) == 550
+    assert fitting_total(100, 1000, 1000, needed=200, left=-5, allowance=3) == 100
     assert not math.isnan(learning_rate(Training(), 1.0))
+
+
+def test_what_was_taken_is_given_back_but_no_more() -> None:
+    assert fitting_total(100, 500, 1000, needed=50, left=100, allowance=3) == 900
+    assert fitting_total(100, 500, 600, needed=50, left=100, allowance=3) == 600
+    assert fitting_total(100, 500, 500, needed=50, left=100, allowance=3) is None
+    assert fitting_total(100, 500, 1000, needed=96, left=100, allowance=3) is None
+
+
+def test_pixels_left_counts_the_stages_to_come() -> None:
+    training = Training(steps=100, stages=(Stage(until=0.5, size=(10, 10), batch=4), Stage(until=1.0, size=(20, 20), batch=2)))
+    line = Timeline.straight(100)
+    assert pixels_left(training, line, 0) == pytest.approx(50 * 400 + 50 * 800)
+    assert pixels_left(training, line, 75) == pytest.approx(25 * 800)
+    assert pixels_left(training, line, 100) == 0
+    assert pixels_left(training, line.retimed(50, 60), 50) == pytest.approx(10 * 800)

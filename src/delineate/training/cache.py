@@ -141,7 +141,7 @@ def _build(
     with (folder / PLANES).open("wb") as planes_file, (folder / LABELS).open("wb") as labels_file:
         for done, ready in enumerate(_parallel(_units(cases, recipe), recipe, workers), start=1):
             if ready.error is not None or ready.planes is None or ready.labels is None:
-                error = ready.error or DataError("no-usable-case", cases=1)
+                error = ready.error or DataError("image-without-pixels", path=ready.case.path)
                 index["failed"].append([ready.case.id, str(error)])
                 on_event(Note("case-left-out", {"case": ready.case.id, "reason": str(error)}, "warning"))
                 if on_error is not None:

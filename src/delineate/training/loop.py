@@ -82,8 +82,8 @@ def train(
     resume
         Go on from ``last.pt``; begins anew where there is none.
     deadline
-        On the clock of :func:`time.monotonic`. The schedule is shortened, never lengthened, when it would end more than 3 %
-        late, so that the learning rate still falls to its end in time.
+        On the clock of :func:`time.monotonic`. The schedule is shortened when it would end more than 3 % late, so that the
+        learning rate still falls to its end in time, and restored (never beyond its planned steps) when time allows again.
     stop
         Set it to stop after the running step; everything is saved and the result says ``interrupted``.
 
@@ -131,6 +131,7 @@ class _Run:
         self.state = State(Timeline.straight(training.steps))
         self.started_at = self.saved_at = self.told_at = time.monotonic()
         self.measured: list[float] = []  # seconds of the latest steps
+        self.per_pixel: list[float] = []  # the same per pixel of the batch
         self.steps_here = 0  # in this process
         self.epoch_overhead = 0.0  # seconds of scoring, saving, pictures
         self.interrupt = Interrupt()
@@ -207,6 +208,7 @@ class _Run:
         self.steps_here += 1
         if self.steps_here > _WARM_UP_STEPS:
             self.measured = [*self.measured[-200:], ended - started]
+            self.per_pixel = [*self.per_pixel[-200:], (ended - started) / (stage.batch * stage.size[0] * stage.size[1])]
         if loss is None:
             self._bad_step()
             return
@@ -339,7 +341,8 @@ class _Run:
             return 0.0
         steps = state.timeline.total - state.step
         epochs = math.ceil(steps / self.training.epoch_steps)
-        return steps * float(np.mean(self.measured[-100:])) + epochs * self.epoch_overhead
+        pixels = schedule.pixels_left(self.training, state.timeline, state.step)
+        return pixels * float(np.mean(self.per_pixel[-100:])) + epochs * self.epoch_overhead
 
     def _epoch_is_too_long(self) -> bool:
         """Whether waiting for the epoch's end would use up much of what is left. Else that is the better moment to shorten: a
@@ -350,16 +353,19 @@ class _Run:
         return steps * float(np.mean(self.measured[-100:])) > 0.3 * (self.deadline - time.monotonic())
 
     def _keep_deadline(self, tolerance: float) -> None:
-        """Shorten the schedule where it would end later than ``tolerance`` × the time allowed in all."""
+        """Shorten the schedule where it would end later than ``tolerance`` × the time allowed in all; give back what was taken
+        when the machine was busy and is no longer."""
         state = self.state
         if self.deadline is None or state.step >= state.timeline.total:
             return
         left = self.deadline - time.monotonic()
         allowance = tolerance * max(self.deadline - self.started_at, 0.0)
-        total = schedule.fitting_total(state.step, state.timeline.total, self._seconds_needed(), left, allowance)
+        now = state.timeline.total
+        total = schedule.fitting_total(state.step, now, self.training.steps, self._seconds_needed(), left, allowance)
         if total is not None:
-            self.on_event(Note("schedule-shortened", {"before": state.timeline.total, "after": total}))
-            state.timeline = state.timeline.shortened(state.step, total)
+            code = "schedule-shortened" if total < now else "schedule-restored"
+            self.on_event(Note(code, {"before": now, "after": total}))
+            state.timeline = state.timeline.retimed(state.step, total)
             state.cut = total == state.step
 
     # --- keeping ----------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ _PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.25, 5
 class Timeline:
     """Step → progress 0…1, piecewise linear through ``knots`` (step, progress).
 
-    Shortening bends the line from the present step on, so that the learning rate falls faster but never jumps.
+    Re-timing bends the line from the present step on, so that the learning rate falls faster or slower but never jumps.
     """
 
     knots: tuple[tuple[int, float], ...]
@@ -36,10 +36,10 @@ class Timeline:
                 return low + (high - low) * (step - start) / (end - start)
         return 1.0
 
-    def shortened(self, step: int, total: int) -> Timeline:
-        """The same past up to ``step``, then straight to the end at ``total``, which lies before the present end."""
-        if not step <= total < self.total:
-            raise ValueError(f"a schedule of {self.total} steps cannot be shortened to {total} at step {step}")
+    def retimed(self, step: int, total: int) -> Timeline:
+        """The same past up to ``step``, then straight to the end at ``total``."""
+        if not step <= total or step >= self.total:
+            raise ValueError(f"a schedule of {self.total} steps cannot end after {total} at step {step}")
         past = tuple(knot for knot in self.knots if knot[0] < step)
         if total == step:
             return Timeline((*past, (step, 1.0)) if past else ((0, 0.0), (1, 1.0)))
@@ -83,9 +83,32 @@ def plateau_factor(losses: Sequence[float | None]) -> float:
     return factor
 
 
-def fitting_total(step: int, total: int, needed: float, left: float, allowance: float) -> int | None:
-    """The new number of steps when the rest needs ``needed`` seconds, over ``allowance`` more than are ``left``; else ``None``."""
-    if total <= step or needed <= left + allowance:
+def fitting_total(step: int, total: int, planned: int, needed: float, left: float, allowance: float) -> int | None:
+    """The new number of steps when the rest needs ``needed`` seconds but ``left`` are there; ``None`` to leave it.
+
+    Fewer steps when the end would come more than ``allowance`` seconds late. More, but never more than were ``planned``, when steps
+    were taken away in a slow hour and the end would now come more than twice that too early.
+    """
+    if total <= step or needed <= 0:
         return None
-    share = max(0.0, left) / needed
-    return min(total - 1, step + int((total - step) * share))
+    fit = step + int((total - step) * max(0.0, left) / needed)
+    if needed > left + allowance:
+        return min(total - 1, fit)
+    if total < planned and needed < left - 2 * allowance:
+        longer = min(planned, fit)
+        return longer if longer > total else None
+    return None
+
+
+def pixels_left(training: Training, timeline: Timeline, step: int) -> float:
+    """Pixels that the remaining steps show the network: what their time goes by, since stages differ in size and batch."""
+    total, start = 0.0, timeline.progress(step)
+    steps = timeline.total - step
+    span = 1.0 - start
+    if steps <= 0 or span <= 0:
+        return 0.0
+    for stage in training.stages:
+        share = max(0.0, stage.until - max(start, 0.0))
+        total += share / span * steps * stage.batch * stage.size[0] * stage.size[1]
+        start = max(start, stage.until)
+    return total

@@ -26,7 +26,7 @@ from delineate.workflows.folder import Clock, RunFolder
 from delineate.workflows.options import RunOptions
 
 #: Seconds that writing, choosing, scoring and reporting take beside predicting itself: start-up of the engines, export, drawing.
-FIXED_RESERVE = 14.0
+FIXED_RESERVE = 10.0
 #: Restoring, comparing and drawing one plane of 256 x 256 on one core, beside predicting it.
 SECONDS_PER_SCORED_MEGAPIXEL = 0.35
 #: Share of the budget that is left unplanned.

@@ -54,12 +54,14 @@ def check(arguments: argparse.Namespace, language: str) -> int:
             language=language,
             on_event=screen,
         )
+    from delineate.dataset.checks import sentences
+
     for finding in result.findings:
         if finding.severity == "info":
             continue
         where = f" [{finding.path}]" if finding.path else ""
         severity = translate(f"cli.severity.{finding.severity}", language)
-        print(f"{severity} {finding.code}{where}: {translate(f'finding.{finding.code}', language, **finding.params)}")
+        print(f"{severity} {finding.code}{where}: {sentences(finding, language)[0]}")
     counts = {level: sum(finding.severity == level for finding in result.findings) for level in ("error", "warning")}
     print(
         translate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -20,12 +20,15 @@ class Profile:
     share: float
 
 
-def deal(profiles: Sequence[Profile], sizes: Mapping[str, int], seed: int) -> dict[str, list[str]]:
+def deal(
+    profiles: Sequence[Profile], sizes: Mapping[str, int], seed: int, together: Sequence[Collection[str]] = ()
+) -> dict[str, list[str]]:
     """Assign every person to one part; part p gets exactly ``sizes[p]``.
 
     Persons are ranked by their rarest class and, within it, by foreground share, shuffled in small windows, and dealt in this
     order to the part that is furthest behind its share. Then persons are swapped so that, where there are enough persons, every
-    part has every class; parts that come first in ``sizes`` are served first. Depends on the set of profiles and the seed only.
+    part has every class; parts that come first in ``sizes`` are served first. Last, the persons of each group in ``together`` are
+    brought into one part, as far as it has others to give in exchange. Depends on the set of profiles and the seed only.
     """
     if sum(sizes.values()) != len(profiles):
         raise ValueError(f"'sizes' must add up to {len(profiles)}, got {dict(sizes)}")
@@ -35,6 +38,7 @@ def deal(profiles: Sequence[Profile], sizes: Mapping[str, int], seed: int) -> di
         behind = {part: size * done / len(ranked) - len(parts[part]) for part, size in sizes.items() if len(parts[part]) < size}
         parts[max(behind, key=lambda part: behind[part])].append(profile)
     _cover(parts)
+    _reunite(parts, together)
     return {part: sorted(profile.person for profile in members) for part, members in parts.items()}
 
 
@@ -93,3 +97,29 @@ def _harmless(members: Sequence[Profile], leaves: Profile, comes: Profile, witho
     rest = [profile for profile in members if profile is not leaves]
     lost = leaves.classes - comes.classes - {without}
     return all(_holds(rest, label) for label in lost)
+
+
+def _reunite(parts: dict[str, list[Profile]], together: Sequence[Collection[str]]) -> None:
+    """Bring each group into the part that holds most of it and has room, in exchange for the persons most like those who come, if
+    possible without taking a class from a part."""
+    bound = {person for group in together for person in group}
+    for group in together:
+        home = max(parts, key=lambda part: _room(parts[part], group, bound))
+        for part in parts:
+            for comer in [profile for profile in parts[part] if profile.person in group and part != home]:
+                free = [profile for profile in parts[home] if profile.person not in bound]
+                if free:
+                    leaver = min(free, key=lambda profile: _cost(parts[home], parts[part], profile, comer))
+                    parts[home][parts[home].index(leaver)] = comer
+                    parts[part][parts[part].index(comer)] = leaver
+
+
+def _room(members: Sequence[Profile], group: Collection[str], bound: Collection[str]) -> tuple[bool, int, int]:
+    here = sum(profile.person in group for profile in members)
+    free = sum(profile.person not in bound for profile in members)
+    return here + free >= len(group), here, len(members)
+
+
+def _cost(home: Sequence[Profile], other: Sequence[Profile], leaver: Profile, comer: Profile) -> tuple[int, float, str]:
+    lost = (not _harmless(home, leaver, comer)) + (not _harmless(other, comer, leaver))
+    return lost, abs(leaver.share - comer.share), leaver.person

@@ -67,7 +67,8 @@ def msd(tree: Tree) -> Proposal | None:
             if image not in by_path or label not in by_path:
                 missing = image if image not in by_path else label
                 if missing is not None:
-                    proposal.findings.append(Finding("listed-file-missing", "warning", missing, params={"list": item.name}))
+                    params = {"list": item.name, "file": missing.name}
+                    proposal.findings.append(Finding("listed-file-missing", "warning", missing, params=params))
                 continue
             explained = True
             proposal.cases.append(Case(by_path[image].rel, (Source(image),), (Source(label),)))

@@ -13,8 +13,18 @@ from typing import Any
 import pytest
 
 HEAVY = {"torch", "onnx", "onnxscript", "openvino", "tensorboard", "safetensors"}
-#: As in an install without extras: what is ``None`` here cannot be imported.
-PLAIN = f"import sys; sys.modules.update(dict.fromkeys({sorted(HEAVY)!r}))\n"
+#: As in an install without extras: what is heavy is not found.
+PLAIN = f"""
+import sys
+from importlib.machinery import PathFinder
+
+class Plain(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *rest):
+        return None if name.partition(".")[0] in {sorted(HEAVY)!r} else super().find_spec(name, *rest)
+
+sys.meta_path[:] = [Plain if finder is PathFinder else finder for finder in sys.meta_path]
+"""
 
 
 def python(program: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

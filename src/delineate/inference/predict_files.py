@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from delineate.domain import Image, Mask
-from delineate.errors import DataError, DelineateError, ModelFileError, ResourceError, UsageError
+from delineate.errors import DataError, DelineateError, MissingExtra, ModelFileError, ResourceError, UsageError
 from delineate.events import EventSink, Note, Progress, discard
 from delineate.formats import IMAGE_SUFFIXES, read_header, read_image, suffix_of
 from delineate.inference.choose import assemble_group
@@ -296,8 +296,9 @@ def _write(
 
 
 def _failed(job: Job, error: DelineateError) -> PredictionRow:
-    """The row of a file's trouble. What would fail every further file too, a useless model or a full disk, ends the job instead."""
-    if isinstance(error, ModelFileError) or error.code == "cannot-write":
+    """The row of a file's trouble. What would fail every further file too (a useless model, an engine that is not installed, a
+    full disk) ends the job instead."""
+    if isinstance(error, (ModelFileError, MissingExtra)) or error.code == "cannot-write":
         raise error
     return failed_row(job.path, error)
 

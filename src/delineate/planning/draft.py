@@ -73,10 +73,17 @@ def _scale(fingerprint: Fingerprint, reasons: dict[str, Reason]) -> tuple[Prepro
         size = (round_to(fingerprint.shape[-2].maximum + 7), round_to(fingerprint.shape[-1].maximum + 7))
         reasons["preprocessing.fit"] = Reason(code="keep-small", params={"longest": int(largest)}, by="measured")
         return Preprocessing(fit="letterbox", size=size), (size,), False
+    differ = largest > 1.5 * min(max(axis.minimum for axis in fingerprint.shape[-2:]), longest)
+    if differ and _same_scale(fingerprint):
+        # Sizes differ and many small objects lie on each image: a microscope's field of view, not a photograph's resolution.
+        # Shrinking every image to one size would show the same cell at several sizes.
+        params: dict[str, Any] = {"needed": needed, "working": int(longest), "crop": CROP, "thickness": _thickness(fingerprint)}
+        reasons["preprocessing.fit"] = Reason(code="patches-same-scale", params=params, by="measured")
+        return Preprocessing(fit="scale", scale=_keeping_scale(fingerprint)), ((192, 192), (CROP, CROP)), True
     if needed <= LARGEST_WHOLE:
         sides = sorted({s for s in (96, 128, 160, 192, 224, 256, 320, 384) if s <= max(longest, 96) and s <= _upper(ceilings)})
         sizes = tuple(_with_aspect(side, rows, columns) for side in sides or [round_to(longest)])
-        params: dict[str, Any] = {
+        params = {
             "needed": needed,
             "ceiling": round(interpolated_ceiling(ceilings, needed), 3),
             "n": fingerprint.ceiling_planes,
@@ -87,10 +94,6 @@ def _scale(fingerprint: Fingerprint, reasons: dict[str, Reason]) -> tuple[Prepro
     params = {"needed": needed, "working": working, "crop": CROP, "thickness": _thickness(fingerprint)}
     side = min(CROP, round_to(min(rows, columns) * min(1.0, working / longest)))
     sizes = ((side, side),) if side < CROP else ((192, 192), (CROP, CROP))
-    if largest > 1.3 * min(axis.minimum for axis in fingerprint.shape[-2:]) and _same_scale(fingerprint):
-        # Sizes differ but objects do not grow with the image: a microscope's field of view, not a photograph's resolution.
-        reasons["preprocessing.fit"] = Reason(code="patches-same-scale", params=params, by="measured")
-        return Preprocessing(fit="scale", scale=min(1.0, working / longest)), sizes, True
     reasons["preprocessing.fit"] = Reason(code="patches", params=params, by="measured")
     return Preprocessing(fit="letterbox", size=_with_aspect(working, rows, columns)), sizes, True
 
@@ -117,6 +120,12 @@ def _same_scale(fingerprint: Fingerprint) -> bool:
     """Whether many small objects lie on each plane: then their size belongs to the scale, not to the image's."""
     counts = [c.objects_per_plane for c in fingerprint.classes if c.objects_per_plane is not None]
     return bool(counts) and max(counts) >= 5
+
+
+def _keeping_scale(fingerprint: Fingerprint) -> float:
+    """1, or less where even the thinnest class is so thick that half the pixels would do."""
+    thickness = _thickness(fingerprint)
+    return 1.0 if thickness is None or thickness < 48 else max(0.25, 24 / thickness)
 
 
 def _thickness(fingerprint: Fingerprint) -> float | None:
@@ -195,7 +204,9 @@ def _augmentation(
     else:
         code = "augment-upright"
     by: Literal["user", "plan"] = "user" if wanted else "plan"
-    reasons["training.augmentation"] = Reason(code=code, params={"preset": strength, "planes": fingerprint.planes_with_foreground}, by=by)
+    reasons["training.augmentation"] = Reason(
+        code=code, params={"preset": strength, "planes": fingerprint.planes_with_foreground}, by=by
+    )
     return preset.model_copy(update=changes)
 
 

@@ -91,6 +91,9 @@ def plan_training(
         }
     )
     reasons = dict(draft.recipe.reasons)
+    if draft.crop:
+        fit = reasons["preprocessing.fit"]
+        reasons["preprocessing.fit"] = fit.model_copy(update={"params": {**fit.params, "crop": max(final)}})
     compared = "; ".join(
         f"{row['side']} px, width {row['width']}: {row['images']} images, {row['loss']}" for row in choice.compared
     )

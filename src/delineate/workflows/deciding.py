@@ -71,7 +71,7 @@ def plan_folds(
                 seconds=seconds,
                 epochs=options.epochs,
                 validation_planes=max(1, count["validation"]),
-                task=_task(fingerprint, max(1, count["train"])),
+                task=_task(fingerprint, draft, max(1, count["train"])),
                 network=_network(options),
                 size=options.size,
                 seed=options.seed,
@@ -83,7 +83,11 @@ def plan_folds(
     return recipes
 
 
-def _task(fingerprint: Fingerprint, train_planes: int) -> Task:
+def _task(fingerprint: Fingerprint, draft: Draft, train_planes: int) -> Task:
+    if draft.crop:  # a plane holds several crops that have little in common
+        rows, columns = draft.sizes[-1]
+        shape = [axis.median for axis in fingerprint.shape[-2:]]
+        train_planes *= max(1, round(shape[0] * shape[1] / (rows * columns)))
     shown = max(fingerprint.foreground_plane_share, 1e-6)
     share = sum(one.pixel_share for one in fingerprint.classes) / shown
     return Task(dict(fingerprint.ceiling), train_planes, difficulty_of(share))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,56 @@ def test_dealing_keeps_sizes_and_persons(classes: list[set[int]], seed: int) -> 
     dealt = deal(profiles, wanted, seed)
     assert {part: len(members) for part, members in dealt.items()} == wanted
     assert sorted(person for members in dealt.values() for person in members) == sorted(profile.person for profile in profiles)
+
+
+@given(st.lists(st.sets(st.integers(1, 3)), min_size=9, max_size=40), st.integers(0, 99))
+def test_who_shares_a_picture_stays_together(classes: list[set[int]], seed: int) -> None:
+    profiles = [Profile(f"p{n:02d}", frozenset(mine), n / 100) for n, mine in enumerate(classes)]
+    sizes = {"train": len(profiles) - 4, "validation": 2, "test": 2}
+    pairs = [frozenset({"p00", "p08"}), frozenset({"p03", "p05"})]
+    dealt = deal(profiles, sizes, seed, pairs)
+    assert {part: len(members) for part, members in dealt.items()} == sizes
+    assert sorted(person for members in dealt.values() for person in members) == [profile.person for profile in profiles]
+    for pair in pairs:
+        assert sum(bool(pair & set(members)) for members in dealt.values()) == 1
+
+
+def test_copies_are_dealt_into_one_part() -> None:
+    scan = scan_of(cases_of(12))
+    facts = [replace(fact, sha256="same" if n in (2, 9) else str(n), maximum=(1.0,)) for n, fact in enumerate(facts_of(scan.cases))]
+    twins = {facts[2].person, facts[9].person}
+    for seed in range(10):
+        for folds in (None, 3):
+            made, _ = make_splits(scan, facts, seed=seed, folds=folds)
+            for fold in made.folds:
+                assert sum(bool(twins & set(persons)) for persons in fold.values()) == 1
+
+
+def copies(cases: Sequence[Case], *twins: int) -> list[CaseFacts]:
+    return [replace(fact, sha256="same" if n in twins else str(n), maximum=(1.0,)) for n, fact in enumerate(facts_of(cases))]
+
+
+def test_copies_do_not_cross_a_published_split() -> None:
+    """Who is scored stays scored, as published; the copy is not learned from."""
+    cases = cases_of(12, split=lambda i: "train" if i < 8 else "validation" if i < 10 else "test")
+    made, found = make_splits(scan_of(cases), copies(cases, 3, 11))
+    assert made.folds[0]["test"] == ("p010", "p011") and "p003" not in made.folds[0]["train"]
+    assert codes(found) == ["same-image-left-out"] and found[0].params["persons"] == "p003"
+    made, found = make_splits(scan_of(cases), copies(cases, 10, 11))
+    assert made.folds[0]["test"] == ("p010", "p011") and codes(found) == ["same-image-kept-together"]
+
+
+def test_copies_of_a_sample_and_in_a_file(tmp_path: Path) -> None:
+    cases = cases_of(12)
+    plain = make_splits(scan_of(cases), sample=(42, 3))[0].folds[0]
+    tested, other = int(plain["test"][0][1:]), int(plain["train"][0][1:])
+    made = make_splits(scan_of(cases), copies(cases, tested, other), sample=(42, 3))[0].folds[0]
+    assert made["test"] == plain["test"] and plain["train"][0] not in (*made["train"], *made["validation"])
+    path = tmp_path / "splits.json"
+    path.write_text(json.dumps({"train": [f"p{n:03}" for n in range(8)], "validation": ["p008"], "test": ["p009", "p010"]}))
+    made, found = make_splits(scan_of(cases), copies(cases, 0, 10), split_file=path)
+    assert "p000" in made.folds[0]["train"] and "p010" in made.folds[0]["test"]  # the checks say so as an error
+    assert codes(found) == ["persons-not-in-split-file"]
 
 
 def test_parts_resemble_each_other_in_foreground_size() -> None:

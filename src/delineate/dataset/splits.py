@@ -11,6 +11,7 @@ from random import Random
 from typing import Any, Literal
 
 from delineate.dataset.facts import CaseFacts
+from delineate.dataset.identical import duplicate_persons
 from delineate.dataset.split_blocks import fold_blocks, hold_out_blocks
 from delineate.dataset.split_file import PART_WORDS, read_split_file
 from delineate.dataset.stratify import Profile, deal
@@ -43,8 +44,9 @@ def make_splits(
 ) -> tuple[Splits, list[Finding]]:
     """Divide the labelled persons: by ``split_file``, ``sample``, ``folds``, the publisher's split, or at random, the first given.
 
-    Persons are stratified by classes shown and foreground size. Only cases that are labelled and, where ``facts`` know them,
-    readable take part. The result depends on the set of cases and the seed, not on their order.
+    Persons are stratified by classes shown and foreground size; who shares an exactly equal image stays together where persons are
+    dealt. Only cases that are labelled and, where ``facts`` know them, readable take part. The result depends on the set of cases
+    and the seed, not on their order.
 
     Parameters
     ----------
@@ -97,6 +99,8 @@ def make_splits(
         method, made = "published", draw.from_published(published, findings)
     else:
         method, made = ("blocks" if scan.unit == "block" else "holdout"), (draw.hold_out(),)
+    if split_file is None:  # who writes a file decides; the checks say what it tears apart
+        made = draw.without_copies(made, findings)
     return Splits(
         unit=scan.unit, method=method, seed=sample[0] if method.startswith("sample") and sample else seed, folds=made
     ), findings
@@ -146,6 +150,7 @@ class _Draw:
             self.cases = [case for _, case in sorted(enumerate(self.cases), key=lambda pair: _stack_order(*pair))]
         self.persons = sorted({self.key(case) for case in self.cases})
         self._profiles = self._profile(measured)
+        self._twins = duplicate_persons(self.facts)  # the same picture under two names must not be learned from and scored on
 
     def key(self, case: Case) -> str:
         return split_key(case, self.scan.unit)
@@ -187,7 +192,8 @@ class _Draw:
 
     def _deal(self, persons: Collection[str], sizes: Mapping[str, int], salt: int = 0) -> dict[str, tuple[str, ...]]:
         profiles = [self._profiles[person] for person in sorted(persons)]
-        return {part: tuple(members) for part, members in deal(profiles, sizes, self.seed * 1009 + salt).items()}
+        dealt = deal(profiles, sizes, self.seed * 1009 + salt, self._twins)
+        return {part: tuple(members) for part, members in dealt.items()}
 
     def hold_out(self) -> Fold:
         if self.scan.unit == "block":
@@ -227,12 +233,8 @@ class _Draw:
     def from_published(self, published: Mapping[str, list[str]], findings: list[Finding]) -> tuple[Fold, ...]:
         crossing = sorted(person for person, parts in published.items() if len(parts) > 1)
         if crossing:
-            names = ", ".join(crossing[:SHOWN]) + (" …" if len(crossing) > SHOWN else "")
-            findings.append(
-                Finding(
-                    "person-crosses-published-split", "error", self.scan.root, params={"count": len(crossing), "persons": names}
-                )
-            )
+            params = {"count": len(crossing), "persons": _some(crossing)}
+            findings.append(Finding("person-crosses-published-split", "error", self.scan.root, params=params))
         silent = [person for person in self.persons if person not in published]
         if silent:
             findings.append(Finding("published-split-incomplete", "warning", params={"count": len(silent)}))
@@ -272,6 +274,29 @@ class _Draw:
             return _fold({**parts, **hold_out_blocks(order, sizes, self.seed)})
         return _fold({**parts, **self._deal(parts["train"], sizes)} if lacking else parts)
 
+    def without_copies(self, made: Iterable[Fold], findings: list[Finding]) -> tuple[Fold, ...]:
+        """The folds with nobody in training who shares a picture with somebody scored, nor with somebody who validates (unless
+        nobody would be left), and nobody validating who shares one with somebody scored. Most stay together from the start."""
+        kept: list[Fold] = []
+        left_out: set[str] = set()
+        for fold in made:
+            parts = {part: set(fold[part]) for part in PARTS}
+            for group in self._twins:
+                home = next((part for part in ("test", "validation", "train") if parts[part] & group), None)
+                for part in PARTS:
+                    if part != home and parts[part] & group and parts[part] - group:
+                        left_out |= parts[part] & group
+                        parts[part] -= group
+            kept.append(_fold({part: [person for person in fold[part] if person in parts[part]] for part in PARTS}))
+        together = [left for group in self._twins if len(left := (group & set(self.persons)) - left_out) > 1]
+        if together:
+            params: dict[str, Any] = {"count": sum(map(len, together))}
+            findings.append(Finding("same-image-kept-together", "info", self.scan.root, params=params))
+        if left_out:
+            params = {"count": len(left_out), "persons": _some(sorted(left_out))}
+            findings.append(Finding("same-image-left-out", "warning", self.scan.root, params=params))
+        return tuple(kept)
+
     def from_file(self, path: Path, findings: list[Finding]) -> tuple[Fold, ...]:
         labelled = set(self.persons)
         made: list[Fold] = []
@@ -279,10 +304,8 @@ class _Draw:
             owner = {person: part for person, part in assignment.items() if person in labelled}
             missing = sorted(labelled - set(owner))
             if missing:
-                names = ", ".join(missing[:SHOWN]) + (" …" if len(missing) > SHOWN else "")
-                findings.append(
-                    Finding("persons-not-in-split-file", "warning", path, params={"count": len(missing), "persons": names})
-                )
+                params = {"count": len(missing), "persons": _some(missing)}
+                findings.append(Finding("persons-not-in-split-file", "warning", path, params=params))
             made.append(self._completed(owner, findings))
         return tuple(made)
 
@@ -301,6 +324,10 @@ class _Draw:
 
 def _fold(parts: Mapping[str, Iterable[str]]) -> Fold:
     return {part: tuple(parts[part]) for part in PARTS}
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
 
 
 def _part_word(split: str | None) -> str | None:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import delineate.i18n
 from delineate.dataset.checks import CheckContext, blocking, checks, gather, run_checks, sentences
-from delineate.dataset.identical import duplicate_persons
 from delineate.dataset.facts import CaseFacts
+from delineate.dataset.identical import duplicate_persons
 from delineate.domain import Case, Finding, LabelSet, Scan, Source
 from delineate.errors import DataError, UnreadableFile
 from delineate.recipe import MaskRule, Splits

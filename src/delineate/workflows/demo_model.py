@@ -32,7 +32,7 @@ def _tell(event: Event) -> None:
         print(f"  epoch {event.epoch}, step {event.step}: validation Dice {event.metrics.get('val_dice', 0):.4f}", flush=True)
 
 
-def rebuild(target: Path, budget: float = 600.0) -> None:
+def rebuild(target: Path, budget: float = 300.0) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         data = make_dataset(Path(temporary) / "synthetic-chest-ct", patients=48, slices=10, size=192, seed=2026)
         options = RunOptions(
@@ -42,7 +42,7 @@ def rebuild(target: Path, budget: float = 600.0) -> None:
             seed=2026,
             name="demo",
             notes=("synthetic", "demonstration"),
-            settings={"network.options.widths": [12, 24, 48, 96, 128]},
+            settings={"network.options.widths": [8, 16, 32, 64, 96]},
         )
         result = run(out=Path(temporary) / "run", options=options, on_event=_tell)
         if result.model.stat().st_size > LARGEST:

@@ -11,8 +11,7 @@ from delineate.dataset.checks import blocking
 from delineate.domain import Finding, Scan
 from delineate.events import EventSink, discard
 from delineate.recipe import save_json
-from delineate.report import write_check_page
-from delineate.workflows.examine import examine, save_findings
+from delineate.workflows.examine import examine, save_findings, save_page
 from delineate.workflows.options import DataOptions, SplitOptions
 
 
@@ -47,17 +46,5 @@ def check(
     save_json(folder / "fingerprint.json", fingerprint)
     if found.splits is not None:
         save_json(folder / "splits.json", found.splits)
-    page = folder / "check.html"
-    write_check_page(
-        page,
-        scan=found.scan,
-        facts=found.facts,
-        findings=found.findings,
-        rule=found.rule,
-        labels=found.labels,
-        splits=found.splits,
-        fingerprint=fingerprint,
-        language=language,
-        allow=allow,
-    )
+    page = save_page(folder / "check.html", found, language=language, allow=allow)
     return CheckResult(found.scan, found.findings, blocking(found.findings, set(allow)), found.persons, page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from delineate.domain import Case, Finding, LabelSet, Scan
 from delineate.errors import DataError, UsageError
 from delineate.events import EventSink
 from delineate.recipe import MaskRule, Splits, read_json, save_json
+from delineate.report import write_check_page
 from delineate.workflows.options import DataOptions, SplitOptions
 from delineate.workflows.stages import stage
 
@@ -94,6 +95,22 @@ def examine(data: Path, reading: DataOptions, splitting: SplitOptions, *, seed: 
     with stage("check", on_event):
         findings = run_checks(CheckContext(scan=scan, facts=facts, rule=rule, labels=labels, splits=splits), more)
     return Examined(scan, rule, labels, evidence, facts, splits, findings)
+
+
+def save_page(path: Path, found: Examined, *, language: str, allow: Collection[str] = (), synthetic: bool = False) -> Path:
+    """check.html of an examined folder."""
+    return write_check_page(
+        path,
+        scan=found.scan,
+        facts=found.facts,
+        findings=found.findings,
+        rule=found.rule,
+        labels=found.labels,
+        splits=found.splits,
+        language=language,
+        allow=allow,
+        synthetic=synthetic,
+    )
 
 
 def save_findings(path: Path, findings: Sequence[Finding], root: Path) -> None:

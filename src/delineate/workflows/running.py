@@ -15,7 +15,7 @@ from delineate.domain import Case, Scan, Unit
 from delineate.errors import DataError, UsageError
 from delineate.events import EventSink, discard
 from delineate.recipe import Recipe, Splits, load, read_json, save_json
-from delineate.report import write_check_page, write_report
+from delineate.report import write_report
 from delineate.training import require
 from delineate.workflows import default_run_folder
 from delineate.workflows.deciding import plan_folds
@@ -162,7 +162,8 @@ def _prepare(folder: RunFolder, options: RunOptions, clock: Clock, on_event: Eve
     began = time.monotonic()
     found = examine(options.data, options.reading, options.splitting, seed=options.seed, on_event=on_event)
     save_findings(folder / "findings.json", found.findings, found.scan.root)
-    page = _check_page(folder, found, options)
+    synthetic = "synthetic" in options.notes
+    page = save_page(folder / "check.html", found, language=options.language, allow=options.allow, synthetic=synthetic)
     stopping = blocking(found.findings, set(options.allow))
     if stopping or found.splits is None:
         codes = ", ".join(sorted({finding.code for finding in stopping}))
@@ -210,25 +211,6 @@ def _folds(folder: RunFolder, options: RunOptions, scan: Scan, unusable: set[str
             )
         )
     return folds
-
-
-def _check_page(folder: RunFolder, found: Examined, options: RunOptions) -> Path:
-    page = folder / "check.html"
-    fingerprint = fingerprint_of(found.facts, found.scan, found.labels)
-    write_check_page(
-        page,
-        scan=found.scan,
-        facts=found.facts,
-        findings=found.findings,
-        rule=found.rule,
-        labels=found.labels,
-        splits=found.splits,
-        fingerprint=fingerprint,
-        language=options.language,
-        allow=options.allow,
-        synthetic="synthetic" in options.notes,
-    )
-    return page
 
 
 def _dataset(found: Examined) -> dict[str, Any]:

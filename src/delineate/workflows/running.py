@@ -19,7 +19,7 @@ from delineate.report import write_report
 from delineate.training import require
 from delineate.workflows import default_run_folder
 from delineate.workflows.deciding import plan_folds
-from delineate.workflows.examine import Examined, examine, locate, save_findings, scan_folder
+from delineate.workflows.examine import Examined, examine, locate, save_findings, save_page, scan_folder
 from delineate.workflows.fold import Fold, out_of_fold, score_fold, train_fold
 from delineate.workflows.folder import Clock, RunFolder, machine, now
 from delineate.workflows.options import RunOptions, parse_budget

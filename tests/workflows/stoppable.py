@@ -40,6 +40,7 @@ class Trap(Screen):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background would have it ignored
     Trap.moment, Trap.what, *arguments = sys.argv[1:]
     commands.Screen = Trap  # type: ignore[misc]
     if Trap.moment.endswith(":train"):

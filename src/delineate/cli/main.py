@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from delineate.cli.interrupts import listening, sentence
 from delineate.cli.parser import build_parser, language_of
@@ -32,12 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     language = language_of(arguments) or detect_language()
     _make_writable(language)
     try:
-        code = _run(arguments, language)
-        sys.stdout.flush()  # a reader that went away is noticed here, not while Python ends
+        return _run(arguments, language)
     except BrokenPipeError:  # the reader of our output (head, less) went away
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
-    return code
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Write out what is left. Where nobody reads any more that is noticed here, not with a complaint while Python ends."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: Sequence[str], language: str) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import delineate
@@ -29,13 +30,22 @@ POSITIONAL = {"Finding": ("severity", "path", "case", "params"), "Note": ("param
 
 @dataclass(frozen=True)
 class Site:
-    """One place in the sources. ``codes``: the literal codes it can have (two of ``a if x else b``), with ``*`` where a part is
-    computed; ``None`` where the code is a variable. ``params``: names given to the sentence; ``None`` where they cannot be read."""
+    """One place in the sources: the class (or function) ``name`` is called.
+
+    ``codes``: the literal codes it can have (two of ``a if x else b``), with ``*`` where a part is computed; ``None`` where the
+    code is a variable. ``params``: names given to the sentence; ``None`` where they cannot be read. ``severities`` of a finding,
+    both where it is computed.
+    """
 
     where: str
-    topic: str
+    name: str
     codes: tuple[str, ...] | None
     params: frozenset[str] | None
+    severities: tuple[str, ...] = ()
+
+    @property
+    def topic(self) -> str:
+        return TOPICS[self.name]
 
 
 def sites() -> Iterator[Site]:
@@ -45,7 +55,15 @@ def sites() -> Iterator[Site]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and (name := _name(node.func)) in TOPICS and node.args:
                 where = f"{path.relative_to(SOURCES)}:{node.lineno}"
-                yield Site(where, TOPICS[name], _codes(node.args[0]), _params(node, name))
+                yield Site(where, name, _codes(node.args[0]), _params(node, name), _severities(node, name))
+
+
+def codes_of(site: Site, known: Iterable[str]) -> list[str]:
+    """A site's codes; for a computed one (``too-few-*s``) those of ``known`` that it can stand for."""
+    found: list[str] = []
+    for code in site.codes or ():
+        found += [name for name in known if fnmatchcase(name, code)] if "*" in code else [code]
+    return found
 
 
 def _name(function: ast.expr) -> str:
@@ -61,6 +79,13 @@ def _codes(value: ast.expr) -> tuple[str, ...] | None:
         found = [_codes(part) for part in (value.body, value.orelse)]
         return None if None in found else tuple(code for codes in found for code in codes or ())
     return None
+
+
+def _severities(call: ast.Call, name: str) -> tuple[str, ...]:
+    if name != "Finding":
+        return ()
+    value = call.args[1] if len(call.args) > 1 else next(word.value for word in call.keywords if word.arg == "severity")
+    return _codes(value) or ("warning", "error")
 
 
 def _params(call: ast.Call, name: str) -> frozenset[str] | None:

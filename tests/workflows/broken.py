@@ -28,7 +28,7 @@ class Broken:
     ``exit``
         Exit code of ``check``. ``run`` with one epoch ends with the same.
     ``named``
-        Files that a finding (or the error) must name, below the root.
+        Files that a finding (or the error) must name, below the root; words with ``:`` that the error must say.
     ``usable``
         Labelled cases that are left to work with.
     ``arguments``

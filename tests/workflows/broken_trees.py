@@ -128,6 +128,23 @@ def everything_empty(root: Path) -> None:
         path.write_bytes(b"")
 
 
+@broken(error="no-mask-files", named=["10 × broken-link: masks/p00.png"])
+def masks_never_fetched(root: Path) -> None:
+    """Links into a store that is not there, as git-annex leaves them."""
+    sound(root)
+    for number in range(PERSONS):
+        mask(root, number).unlink()
+        mask(root, number).symlink_to(f"../.git/annex/{number}")
+
+
+@broken(error="no-images", named=["20 × broken-link: masks/p00.png"])
+def nothing_fetched(root: Path) -> None:
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+        for number in range(PERSONS):
+            (root / folder / f"p{number:02d}.png").symlink_to(f"../.git/annex/{number}")
+
+
 # Volumes and DICOM.
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.i18n.findings_page import severities
 from tests.workflows import broken_pixels, broken_single_files, broken_trees  # noqa: F401 - they register their data sets
 from tests.workflows.broken import BROKEN, Broken, is_root, patients, scene, sound
 from tests.workflows.broken_files import half, nifti, save
@@ -27,6 +28,8 @@ SMALL = [
     "--epochs", "1", "--size", "32", "--threads", "1", "--augmentation", "none",
     "--set", "network.options.widths=[4,8]", "--set", "training.precision=fp32",
 ]  # fmt: skip
+#: Code → severities, as docs/findings.md says.
+DOCUMENTED = severities()
 #: Seconds of processor time; a few tenths are usual. Wall-clock says little on a busy machine.
 LONGEST = 10.0
 #: These also go through training, scoring and the report in the quick tests; the others do with ``--slow``.
@@ -92,9 +95,10 @@ def test_check(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert said.code == data.exit, said.text
     if data.error is not None:
         assert says(said.text, data.error), said.text
-        assert all(Path(name).name in said.text for name in data.named)
+        assert all(Path(part).name in said.text if ":" not in part else part in said.text for part in data.named), said.text
         return
     assert data.findings.items() <= said.severities.items(), said.findings
+    assert all(severity in DOCUMENTED[code] for code, severity in said.severities.items())
     about = json.dumps(said.findings, ensure_ascii=False)
     assert all(f'"{name}' in about for name in data.named), about
     if data.usable is not None:

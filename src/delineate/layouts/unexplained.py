@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
+from delineate.domain import Finding
 from delineate.errors import DataError
 from delineate.layouts.leftovers import explain_other
 from delineate.layouts.proposal import LAYOUTS
@@ -27,7 +28,7 @@ SKETCHES = """\
 
 def cannot_explain(tree: Tree, layout: str | None, scores: dict[str, float]) -> DataError:
     """``folder-empty``, ``no-images``, ``no-mask-files`` ``layout-does-not-fit``, ``layout-unknown``."""
-    if not tree.images and not tree.others:
+    if not tree.images and not tree.others and not tree.findings:
         return DataError("folder-empty", path=tree.root)
     found = describe(tree)
     if not tree.images:
@@ -46,7 +47,7 @@ def cannot_explain(tree: Tree, layout: str | None, scores: dict[str, float]) -> 
 
 
 def describe(tree: Tree) -> str:
-    """Counts by suffix, folders with their number of files, and example names; a few lines."""
+    """Counts by suffix, folders with their number of files, example names, and what could not be entered; a few lines."""
     lines = (
         ["  " + ", ".join(f"{count} × {suffix}" for suffix, count in list(count_by_suffix(tree.images).items())[:_SHOWN])]
         if tree.images
@@ -62,4 +63,12 @@ def describe(tree: Tree) -> str:
         lines.append(f"  {'/'.join(folder) or '.'}/  {len(items)}: {examples}")
     if len(folders) > _SHOWN:
         lines.append(f"  … +{len(folders) - _SHOWN}")
+    # Masks may well lie behind a folder that is closed, or be links whose files were never fetched (git-annex).
+    closed: dict[str, list[Finding]] = defaultdict(list)
+    for finding in tree.findings:
+        closed[finding.code].append(finding)
+    for code, group in closed.items():
+        where = group[0].path.relative_to(tree.root).as_posix() if group[0].path else "?"
+        reason = f" ({group[0].params['reason']})" if "reason" in group[0].params else ""
+        lines.append(f"  {len(group)} × {code}: {where}{reason}" + (" …" if len(group) > 1 else ""))
     return "\n".join(lines)

@@ -219,11 +219,12 @@ def test_picture_names_cannot_leave_the_folder(run_copy: Copy) -> None:
     assert "1 picture is not on this page" in words(reader)
 
 
-def test_the_inference_rooms_table_of_choices_is_read(run_copy: Copy) -> None:
+def test_choices_say_what_they_changed(run_copy: Copy) -> None:
     run = run_copy()
-    row = {"label": "tumour", "before": 0.8, "after": 0.85, "better": 4, "worse": 1, "n": 5}
-    table = [{**row, "option": "threshold=0.4", "chosen": True}, {**row, "option": "largest + fill_holes", "chosen": False}]
-    (run / "choices.json").write_text(json.dumps({"thresholds": [0.4], "clean": [], "table": table}))
+    row = {"class_name": "tumour", "before": 0.8, "after": 0.85, "better": 4, "worse": 1}
+    kept = {**row, "step": "threshold", "value": "0.4", "kept": True}
+    dropped = {**row, "step": "largest + fill_holes", "kept": False}
+    (run / "choices.json").write_text(json.dumps({"n": 5, "choices": [kept, dropped]}))
     text = words(page(write_report(run)))
     assert "Threshold tumour 0.4 0.800 0.850 4 / 1 kept" in text
     assert "largest + fill_holes" in text

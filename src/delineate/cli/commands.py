@@ -189,12 +189,14 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
     print(translate("cli.done.predict", language, done=done, total=total, time=clock(result.seconds), path=result.folder))
     if skipped:
         print(translate("cli.done.predict-skipped", language, skipped=len(skipped)))
-        for row in skipped[:10]:
-            print(f"  {row.input}: {row.sentence(language)}")
+        for code in dict.fromkeys(row.code for row in skipped):
+            same = [row for row in skipped if row.code == code]
+            more = translate("cli.done.and-more", language, n=len(same) - 1) if len(same) > 1 else ""
+            print(f"  {same[0].sentence(language)}{more}")
     if failed:
         print(translate("cli.done.predict-failed", language, failed=len(failed)))
         for row in failed:
-            print(f"  {row.input}: {row.sentence(language)}")
+            print(f"  {row.sentence(language)}")
         return DataError.exit_code
     return EXIT_OK
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from delineate.errors import DataError, DelineateError, RunError
 from delineate.evaluation import Choices, GroupScore, Picture, PictureIndex, read_cases_csv
-from delineate.recipe import Recipe, Splits, load, parse, read_json
+from delineate.recipe import Recipe, Splits, load, read_json
 
 T = TypeVar("T")
 
@@ -76,7 +76,7 @@ def read_run(folder: Path) -> RunFiles:
         scores=read("cases.csv", read_cases_csv, []),
         summary=read("summary.json", _object, nothing),
         provenance=read("provenance.json", _object, nothing),
-        choices=read("choices.json", _choices, none_choices),
+        choices=read("choices.json", lambda path: load(Choices, path), none_choices),
         pictures=read("pictures/index.json", lambda path: list(load(PictureIndex, path).pictures), []),
         missing=(),
     )
@@ -110,31 +110,6 @@ def _findings(path: Path) -> list[dict[str, Any]]:
     return [
         {**item, "severity": item.get("severity") if item.get("severity") in ("error", "warning") else "info"} for item in known
     ]
-
-
-def _choices(path: Path) -> Choices:
-    """choices.json as :class:`Choices`, or the table that the inference room gives (``option`` such as ``"threshold=0.4"``)."""
-    data = read_json(path)
-    rows = data.get("table") if isinstance(data, dict) else data
-    if not isinstance(rows, list):
-        return parse(Choices, data, path.name)
-    choices, most = [], 0
-    for row in rows:
-        if isinstance(row, dict) and isinstance(row.get("option"), str):
-            step, _, value = row["option"].partition("=")
-            known = {key: row.get(key) for key in ("before", "after", "better", "worse")}
-            composite = "+" in row["option"]
-            choices.append(
-                {
-                    "step": row["option"] if composite else step,
-                    "value": None if composite else (value or None),
-                    "class_name": row.get("label"),
-                    "kept": bool(row.get("chosen")),
-                    **known,
-                }
-            )
-            most = max(most, int(row.get("n") or 0))
-    return parse(Choices, {"n": most, "choices": choices}, path.name)
 
 
 def _history(path: Path) -> list[dict[str, float]]:

@@ -52,13 +52,14 @@ def choose_on_validation(
     record = predictor.record.model_copy(update={"thresholds": chosen.thresholds, "clean": chosen.clean})
     rows = tuple(
         Choice(
-            step=row.option.partition("=")[0],
-            value=row.option,
+            step=row.option if "+" in row.option else row.option.partition("=")[0],
+            value=None if "+" in row.option else row.option.partition("=")[2] or None,
             kept=row.chosen,
             class_name=row.label,
             before=row.before,
             after=row.after,
-            params={"better": row.better, "worse": row.worse},
+            better=row.better,
+            worse=row.worse,
         )
         for row in chosen.table
     )

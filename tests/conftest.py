@@ -7,17 +7,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["DELINEATE_LANG"] = "en"
 
-# How long an example takes says how busy the machine is, not whether the code is right.
-settings.register_profile("any-machine", deadline=None)
-settings.load_profile("any-machine")
-
-# The same examples every time: a change is judged by what it changed. No deadline: test machines are shared.
+# The same examples every time: a change is judged by what it changed. No deadline: how long an example takes says how busy the
+# machine is, not whether the code is right.
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 

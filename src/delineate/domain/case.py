@@ -111,7 +111,7 @@ class Scan:
     class_colours
         ``"#rrggbb"`` → name, where metadata says so.
     explained
-        Every file under the root that no case uses → the code of the reason (``readme``, ``metadata``, ``unlabelled-test-image`` …).
+        Every file under the root that no case uses → the code of the reason (``readme``, ``metadata`` …).
     """
 
     root: Path

@@ -2,6 +2,7 @@
 """Set up and run this project on a fresh Debian/Ubuntu machine. Standard library only; everything goes into ./.venv.
 
 python3 dev.py demo           set up, make the embedded data set, run the main job, print the report's path
+                              (further arguments go to `delineate demo`: dev.py demo --lang zh --out somewhere)
 python3 dev.py test           set up, run linters and all tests (arguments after -- go to pytest)
 python3 dev.py test --slow    the slow tests too
 python3 dev.py setup          set up only
@@ -16,7 +17,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -37,8 +37,8 @@ def say(text: str) -> None:
     print(f"[dev] {text}", flush=True)
 
 
-def call(*command: str | Path, check: bool = True, **options: object) -> int:
-    code = subprocess.call([str(part) for part in command], cwd=ROOT, **options)  # type: ignore[arg-type]
+def call(*command: str | Path, check: bool = True, cwd: Path = ROOT) -> int:
+    code = subprocess.call([str(part) for part in command], cwd=cwd)
     if check and code != 0:
         say(f"failed with exit code {code}: {' '.join(str(part) for part in command)}")
         sys.exit(code)
@@ -84,6 +84,8 @@ def make_venv() -> None:
         return
     say("making .venv")
     try:
+        import venv
+
         venv.create(VENV, with_pip=True, clear=True)
     except (subprocess.CalledProcessError, SystemExit, ImportError):
         # Debian keeps ensurepip in a package of its own.
@@ -98,16 +100,16 @@ def setup(extra: str) -> None:
     if sys.version_info < (3, 10):  # noqa: UP036 - the one place where an older Python must hear it in words
         say(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
         sys.exit(1)
-    facts = (ROOT / "pyproject.toml").read_bytes() + f"{extra} {sys.version} {ROOT}".encode()
-    digest = hashlib.sha256(facts).hexdigest()
-    if STAMP.exists() and digest in STAMP.read_text().split():
+    project = (ROOT / "pyproject.toml").read_bytes()
+    digests = {name: hashlib.sha256(project + f"{name} {sys.version} {ROOT}".encode()).hexdigest() for name in (extra, "dev")}
+    known = STAMP.read_text().split() if STAMP.exists() else []
+    if PYTHON.exists() and any(digest in known for digest in digests.values()):  # [dev] holds all the others
         return
     make_venv()
     say(f"installing delineate[{extra}] (torch is large: some minutes the first time)")
     call(PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade", "pip", check=False)
     call(PYTHON, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", f".[{extra}]")
-    known = STAMP.read_text().split() if STAMP.exists() else []
-    STAMP.write_text(" ".join([*known[-4:], digest]))
+    STAMP.write_text(" ".join([*known[-4:], digests[extra]]))
 
 
 def test(arguments: list[str], slow: bool) -> int:
@@ -125,19 +127,19 @@ def test(arguments: list[str], slow: bool) -> int:
             say(name)
             if call(*command, check=False) != 0:
                 failures.append(name)
+    if failures:
+        say(f"these checks failed, whatever the tests say: {', '.join(failures)}")
     marks = ["-m", ""] if slow else []
     say("pytest")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
     workers = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"] if not arguments else []
     code = subprocess.call([str(PYTHON), "-m", "pytest", *workers, *marks, *arguments], cwd=ROOT, env=environment)
-    if failures:
-        say(f"these checks failed before the tests ran: {', '.join(failures)}")
     return code or (1 if failures else 0)
 
 
 def demo(arguments: list[str]) -> int:
     setup("train")
-    return call(BIN / "delineate", "demo", *arguments, check=False)
+    return call(BIN / "delineate", "demo", *arguments, check=False, cwd=Path.cwd())  # its paths are the person's
 
 
 def demo_model() -> int:
@@ -163,4 +165,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -29,7 +29,7 @@ def delineate(*arguments: str, moment: str = "-", what: str = "-", **environment
         env={**os.environ, "OMP_NUM_THREADS": "1", "DELINEATE_LANG": "en", **environment},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
     )
 
 

@@ -144,3 +144,17 @@ def test_a_budget_is_kept(small_data: Path, tmp_path: Path) -> None:
     began = time.monotonic()
     run(small_data, tmp_path / "run", budget=60.0, settings={"training.threads": 1})
     assert time.monotonic() - began < 66
+
+
+def test_a_recipe_is_replayed(finished: RunResult, small_data: Path, tmp_path: Path) -> None:
+    """The saved recipe on the same data gives the same network."""
+    again = run(small_data, tmp_path / "again", recipe_file=finished.folder / "recipe.json")
+    assert again.summary["network_sha256"] == finished.summary["network_sha256"]
+
+
+def test_r1_has_two_maps_and_a_softmax(small_data: Path, tmp_path: Path) -> None:
+    settings = {"network.options": {"widths": [4, 8], "decoder": "upsample"}, "training.precision": "fp32", "training.threads": 1}
+    result = run(out=tmp_path / "r1", options=small_options(small_data, network="unet_r1", epochs=1, settings=settings))
+    record = ModelFile.open(result.model).record
+    assert (record.labels.kind, record.labels.channels) == ("exclusive", 2)
+    assert result.summary["test"]["dice"]["n"] > 0

@@ -87,7 +87,9 @@ def run_options(arguments: argparse.Namespace, language: str) -> RunOptions | No
         return None
     if arguments.epochs is not None and arguments.epochs < 1:
         raise UsageError("bad-epochs", value=arguments.epochs)
-    budget = None if arguments.epochs is not None and not arguments.budget else parse_budget(arguments.budget or DEFAULT_BUDGET)
+    # A recipe that is replayed says itself how long to train; only a budget given beside it may shorten that.
+    fixed = arguments.epochs is not None or arguments.recipe
+    budget = None if fixed and not arguments.budget else parse_budget(arguments.budget or DEFAULT_BUDGET)
     from delineate.planning.overrides import parse_assignment
 
     return RunOptions(

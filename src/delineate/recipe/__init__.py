@@ -1,7 +1,7 @@
 """Decisions as data: the JSON files of a run and of a model, as checked values."""
 
 from delineate.recipe.masks import MaskRule
-from delineate.recipe.network import UNET_PRESETS, NetworkRecipe, UNetOptions
+from delineate.recipe.network import TWO_MAP_PRESETS, UNET_PRESETS, NetworkRecipe, UNetOptions
 from delineate.recipe.preprocessing import Normalisation, Preprocessing
 from delineate.recipe.run import Clean, ModelRecord, Reason, Recipe, Splits
 from delineate.recipe.strict import StrictModel, load, parse, read_json, save_json, write_text
@@ -9,6 +9,7 @@ from delineate.recipe.training import AUGMENTATION_PRESETS, Augmentation, Stage,
 
 __all__ = [
     "AUGMENTATION_PRESETS",
+    "TWO_MAP_PRESETS",
     "UNET_PRESETS",
     "Augmentation",
     "Clean",

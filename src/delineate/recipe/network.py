@@ -37,3 +37,6 @@ UNET_PRESETS: dict[str, UNetOptions] = {
     "unet_r3": UNetOptions(widths=(64, 128, 256, 512, 1024), decoder="transposed"),
     "unet_r4": UNetOptions(widths=(8, 16, 32, 64, 128), decoder="transposed"),
 }
+
+#: Presets that come with a head of K + 1 maps and a softmax even for one class.
+TWO_MAP_PRESETS = frozenset({"unet_r1"})

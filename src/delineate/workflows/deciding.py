@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from delineate.dataset import CaseFacts, Fingerprint
+from delineate.domain import LabelSet
 from delineate.errors import UsageError
 from delineate.events import EventSink, Note
 from delineate.planning import (
@@ -19,7 +20,7 @@ from delineate.planning import (
     plan_training,
     unet_options,
 )
-from delineate.recipe import UNET_PRESETS, NetworkRecipe, Recipe, load, save_json
+from delineate.recipe import TWO_MAP_PRESETS, UNET_PRESETS, NetworkRecipe, Recipe, load, save_json
 from delineate.workflows.examine import Examined
 from delineate.workflows.fold import Fold
 from delineate.workflows.folder import Clock, RunFolder
@@ -50,9 +51,8 @@ def plan_folds(
         recipe = apply_overrides(given, options.settings)
         save_json(folder / "plan.json", {"elapsed": clock.elapsed(), "reserve": 0.0})
         return [recipe] * len(folds)
-    drafts = [
-        draft_recipe(fingerprint, found.rule, found.labels, augmentation=options.augmentation) for fingerprint in fingerprints
-    ]
+    labels = _head(found.labels, options)
+    drafts = [draft_recipe(fingerprint, found.rule, labels, augmentation=options.augmentation) for fingerprint in fingerprints]
     planes = {fact.case: (fact.planes, fact.pixels) for fact in found.facts}
     counts = [{part: _planes(fold, part, planes) for part in fold.parts} for fold in folds]
     machine = _machine(drafts[0], options)
@@ -81,6 +81,13 @@ def plan_folds(
         recipes.append(apply_overrides(recipe, options.settings))
     _say(recipes[0], on_event)
     return recipes
+
+
+def _head(labels: LabelSet, options: RunOptions) -> LabelSet:
+    """R1 tells one class from background by two maps and a softmax; every other network does it by one map."""
+    if options.network in TWO_MAP_PRESETS and labels.kind == "binary":
+        return labels.model_copy(update={"kind": "exclusive"})
+    return labels
 
 
 def _task(fingerprint: Fingerprint, draft: Draft, train_planes: int) -> Task:

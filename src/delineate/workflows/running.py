@@ -104,7 +104,7 @@ def _options(
         if not resume:
             raise UsageError("data-needed", command="run")
         return None
-    if budget is None and epochs is None:
+    if budget is None and epochs is None and settings.get("recipe_file") is None:
         budget = DEFAULT_BUDGET
     seconds = parse_budget(budget) if isinstance(budget, str) else budget
     return RunOptions(data=Path(data), budget=seconds, epochs=epochs, **settings)

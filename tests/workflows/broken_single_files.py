@@ -115,6 +115,27 @@ def array_bombs(root: Path) -> None:
     npz_bomb(image(root, 5, ".npz"))
 
 
+@broken(
+    unreadable_file="warning",
+    usable=8,
+    named=["images/p00.png", "images/p01.tif", "images/p02.nii.gz", "images/p04.nrrd", "images/p05.npy", "images/p06.npz"],
+)
+def all_bombs(root: Path) -> None:
+    """One of each kind; ``p03`` is the NIfTI with half a gigabyte behind it, which can be read."""
+    sound(root, 14)
+    for number in range(1, 7):
+        image(root, number).unlink()
+    png_claiming(image(root, 0), 70_000, 70_000)
+    tiff_claiming_2_gb(image(root, 1, ".tif"))
+    nifti_claiming_2_gb(image(root, 2, ".nii.gz"))
+    gzip_bomb(image(root, 3, ".nii.gz"))
+    mask(root, 3).unlink()
+    nifti(mask(root, 3, ".nii.gz"), np.ones((8, 8, 2), np.uint8) * 255)
+    nrrd_claiming_2_gb(image(root, 4, ".nrrd"))
+    npy_claiming_2_gb(image(root, 5, ".npy"))
+    npz_bomb(image(root, 6, ".npz"))
+
+
 @broken(broken_link="warning", symlink_loop="warning", named=["images/p03.png", "images/again"], usable=9)
 def links_that_lead_nowhere(root: Path) -> None:
     sound(root)

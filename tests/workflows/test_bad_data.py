@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import string
 import subprocess
 import sys
@@ -139,10 +138,11 @@ def test_an_error_can_be_allowed(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert code in said.text
 
 
-@pytest.mark.parametrize("name", ["header_bomb", "tiff_bomb", "nifti_bombs", "nifti_with_half_a_gigabyte_behind", "array_bombs"])
-def test_bombs_fit_into_little_memory(name: str, tmp_path: Path) -> None:
+def test_bombs_fit_into_little_memory(tmp_path: Path) -> None:
     """In a process of its own that may use 400 MB of data beyond what starting takes."""
-    data, root, arguments = prepared(name, tmp_path)
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("memory in use is read from /proc")
+    data, root, arguments = prepared("all_bombs", tmp_path)
     script = """
         import resource, sys
         import cv2, delineate.workflows.checking, nibabel, numpy, scipy.ndimage, tifffile, pydicom, PIL.Image
@@ -152,18 +152,15 @@ def test_bombs_fit_into_little_memory(name: str, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
         sys.exit(main(sys.argv[1:]))
     """
-    if not Path("/proc/self/statm").exists():
-        pytest.skip("memory in use is read from /proc")
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), "check", str(root), "--out", "out", *arguments],
-        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+        capture_output=True, text=True, timeout=280, check=False, cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == data.exit, done.stderr
     findings = json.loads((tmp_path / "out" / "findings.json").read_text())
-    assert data.findings.keys() <= {finding["code"] for finding in findings}
+    assert set(data.named) == {finding["path"] for finding in findings if finding["code"] == "unreadable-file"}
     assert not any("out of memory" in str(finding["params"].get("reason", "")) for finding in findings)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss > 0
 
 
 # Where things are to be written.

@@ -166,6 +166,22 @@ def test_a_deadline_that_holds_changes_nothing(tmp_path: Path, monkeypatch: pyte
     assert "schedule-shortened" not in notes(events)
 
 
+def test_time_left_over_is_used_but_not_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial before training met a busy machine: 100 steps were planned where 300 would fit."""
+    clock = Clock(monkeypatch, lambda k: 0.1)
+    events: list[Event] = []
+    result = train(
+        small_recipe(steps=100, epoch_steps=10),
+        discs(tmp_path / "c"),
+        None,
+        tmp_path / "run",
+        deadline=clock.now + 30,
+        on_event=events.append,
+    )
+    assert result.steps == 150
+    assert "schedule-lengthened" in notes(events)
+
+
 def test_a_deadline_in_the_past_still_gives_a_network(tmp_path: Path) -> None:
     recipe = small_recipe(steps=1000, epoch_steps=10)
     result = train(recipe, discs(tmp_path / "c"), discs(tmp_path / "v", groups=2), tmp_path / "run", deadline=time.monotonic() - 1)

@@ -41,6 +41,7 @@ _TELL_EVERY = 0.2
 _BAD_IN_A_ROW = 5  # steps without a finite loss; fp16 has some by design while its scale settles
 _BAD_IN_A_ROW_FP16 = 20
 _OVERRUN, _OVERRUN_WITHIN_EPOCH = 0.03, 0.10
+_GROWTH = 1.5
 _WARM_UP_STEPS = 3  # the first steps of a process allocate and compile kernels, and say nothing of the others
 _MEASURED_STEPS = 30  # before the time per step is trusted within an epoch
 
@@ -83,7 +84,8 @@ def train(
         Go on from ``last.pt``; begins anew where there is none.
     deadline
         On the clock of :func:`time.monotonic`. The schedule is shortened when it would end more than 3 % late, so that the
-        learning rate still falls to its end in time, and restored (never beyond its planned steps) when time allows again.
+        learning rate still falls to its end in time, and lengthened when it would end more than 6 % early: by half of the
+        planned steps at most and in its first half, later only to give back what was taken.
     stop
         Set it to stop after the running step; everything is saved and the result says ``interrupted``.
 
@@ -353,17 +355,20 @@ class _Run:
         return steps * float(np.mean(self.measured[-100:])) > 0.3 * (self.deadline - time.monotonic())
 
     def _keep_deadline(self, tolerance: float) -> None:
-        """Shorten the schedule where it would end later than ``tolerance`` × the time allowed in all; give back what was taken
-        when the machine was busy and is no longer."""
+        """Shorten the schedule where it would end later than ``tolerance`` × the time allowed in all; lengthen it where it would
+        leave twice that unused."""
         state = self.state
         if self.deadline is None or state.step >= state.timeline.total:
             return
         left = self.deadline - time.monotonic()
         allowance = tolerance * max(self.deadline - self.started_at, 0.0)
         now = state.timeline.total
-        total = schedule.fitting_total(state.step, now, self.training.steps, self._seconds_needed(), left, allowance)
+        # The trial before training may have met a busy machine: in its first half the schedule may grow by half.
+        early = state.timeline.progress(state.step) < 0.5
+        most = round(self.training.steps * (_GROWTH if early else 1.0))
+        total = schedule.fitting_total(state.step, now, max(most, now), self._seconds_needed(), left, allowance)
         if total is not None:
-            code = "schedule-shortened" if total < now else "schedule-restored"
+            code = "schedule-shortened" if total < now else "schedule-lengthened"
             self.on_event(Note(code, {"before": now, "after": total}))
             state.timeline = state.timeline.retimed(state.step, total)
             state.cut = total == state.step

@@ -83,19 +83,19 @@ def plateau_factor(losses: Sequence[float | None]) -> float:
     return factor
 
 
-def fitting_total(step: int, total: int, planned: int, needed: float, left: float, allowance: float) -> int | None:
+def fitting_total(step: int, total: int, most: int, needed: float, left: float, allowance: float) -> int | None:
     """The new number of steps when the rest needs ``needed`` seconds but ``left`` are there; ``None`` to leave it.
 
-    Fewer steps when the end would come more than ``allowance`` seconds late. More, but never more than were ``planned``, when steps
-    were taken away in a slow hour and the end would now come more than twice that too early.
+    Fewer steps when the end would come more than ``allowance`` seconds late; more, but at most ``most``, when it would come more
+    than twice that too early.
     """
     if total <= step or needed <= 0:
         return None
     fit = step + int((total - step) * max(0.0, left) / needed)
     if needed > left + allowance:
         return min(total - 1, fit)
-    if total < planned and needed < left - 2 * allowance:
-        longer = min(planned, fit)
+    if total < most and needed < left - 2 * allowance:
+        longer = min(most, fit)
         return longer if longer > total else None
     return None
 

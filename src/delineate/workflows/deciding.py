@@ -30,6 +30,8 @@ from delineate.workflows.options import RunOptions
 FIXED_RESERVE = 10.0
 #: Restoring, comparing and drawing one plane of 256 x 256 on one core, beside predicting it.
 SECONDS_PER_SCORED_MEGAPIXEL = 0.35
+#: Distances, pictures and animation of one volume or image.
+SECONDS_PER_GROUP = 0.3
 #: Share of the budget that is left unplanned.
 MARGIN = 0.03
 LEAST_TRAINING = 5.0
@@ -195,7 +197,8 @@ def _training_seconds(
     fold = folds[0]
     scored = sum(pixels[case.id] for part in ("test", "validation") for case in fold.parts[part])
     again = sum(pixels[case.id] for case in fold.parts["validation"])
-    reserve = FIXED_RESERVE + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
+    groups = len({case.group for part in ("test", "validation") for case in fold.parts[part]})
+    reserve = FIXED_RESERVE + groups * SECONDS_PER_GROUP + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
     caching = sum(pixels[case.id] for part in ("train", "validation") for case in fold.parts[part]) / 1e6 * 0.05
     assert machine.step_seconds is not None
     machine.step_seconds(BUDGET_WIDTHS[0], draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used

@@ -287,3 +287,22 @@ def test_real_volumes_and_series(make_model: MakeModel, real_data: Path, tmp_pat
         assert written.geometry.shape == (row.slices, row.height, row.width) or written.geometry.shape == (row.height, row.width)
     assert all(row.sentence() for row in rows if row.status != "done")
     assert done
+
+
+def test_channels_in_files_of_their_own_are_put_together(make_model: MakeModel, tmp_path: Path) -> None:
+    """case_0000 + case_0001 → case_mask; named alone or in a folder. Without its sister a file says what the model wants."""
+    second = np.zeros((1, 2, 1, 1))
+    second[0, 1] = 1
+    recipe = Preprocessing(fit="scale", channels=2, colour="as-is", normalisation=RAW)
+    model = make_model([second], preprocessing=recipe, provenance={"channel_endings": ["_0000", "_0001"]})
+    predictor = Predictor(ModelFile.open(model), engine="onnxruntime")
+    data = tmp_path / "data"
+    for name, picture in (("a_0000", square() * 0), ("a_0001", square()), ("b_0000", square())):
+        save(data / f"{name}.nii.gz", np.stack([picture.astype(np.uint8)] * 3))
+    rows = by_name(predict_paths(predictor, [data], tmp_path / "out"))
+    assert {name: row.status for name, row in rows.items()} == {"a_0000.nii.gz": "done", "b_0000.nii.gz": "failed"}
+    assert rows["b_0000.nii.gz"].code == "channels-mismatch"
+    assert rows["a_0000.nii.gz"].outputs == (tmp_path / "out" / "a_mask.nii.gz",)
+    assert rows["a_0000.nii.gz"].areas == {"foreground": 3 * 195}
+    alone = predict_paths(predictor, [data / "a_0000.nii.gz"], tmp_path / "alone")
+    assert [row.status for row in alone] == ["done"]

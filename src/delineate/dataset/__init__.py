@@ -1,5 +1,6 @@
 """What is in the data: loading cases, the mask rule, measured facts, checks and splits."""
 
+from delineate.dataset.channel_files import channel_endings
 from delineate.dataset.class_names import parse_classes
 from delineate.dataset.facts import WORKING_SIZES, CaseFacts, ObjectFacts
 from delineate.dataset.fingerprint import (
@@ -25,6 +26,7 @@ __all__ = [
     "ObjectFacts",
     "SeenValue",
     "Spread",
+    "channel_endings",
     "describe_rule",
     "describe_splits",
     "fingerprint_of",

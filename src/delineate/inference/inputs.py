@@ -22,13 +22,15 @@ _NUMBERED = re.compile(r"^(?P<name>.*?)(?P<number>\d+)$")
 
 @dataclass(frozen=True)
 class Job:
-    """One image. ``below`` is its folder and ``stem`` its name in the output; ``item`` the UID of a DICOM series in ``path``."""
+    """One image. ``below`` is its folder and ``stem`` its name in the output; ``item`` the UID of a DICOM series in ``path``;
+    ``channels`` the files of its further channels."""
 
     path: Path
     below: Path
     stem: str
     suffix: str
     item: str | None = None
+    channels: tuple[Path, ...] = ()
 
     @property
     def series(self) -> tuple[Path, str, str] | None:

@@ -13,7 +13,8 @@ import numpy as np
 from delineate.domain import Image, Mask
 from delineate.errors import DataError, DelineateError, MissingExtra, ModelFileError, ResourceError, UsageError
 from delineate.events import EventSink, Note, Progress, discard
-from delineate.formats import IMAGE_SUFFIXES, read_header, read_image, suffix_of
+from delineate.formats import IMAGE_SUFFIXES, read_header, suffix_of
+from delineate.inference.channel_files import read_job, with_channels
 from delineate.inference.choose import assemble_group
 from delineate.inference.clean import clean_labels
 from delineate.inference.inputs import Inputs, Job, collect, resolved
@@ -59,6 +60,8 @@ def predict_paths(
     Masks are called ``<stem>_mask<suffix>`` in the input's folder structure, geometry and format (PNG for JPEG and BMP, NIfTI for
     DICOM). Nothing is written over an input, nor over an existing mask without ``overwrite``.
 
+    Channels in files of their own are put together where the model was trained on such (``channel_endings`` of its provenance).
+
     Where the model was trained on slices in files of their own (:func:`slices_form_volumes`), numbered 2-D images of one
     folder that share name and size (``scan_1.tif``, ``scan_2.tif`` …) are taken for one volume: measured together and cleaned in
     three dimensions, as in training and scoring.
@@ -78,13 +81,15 @@ def predict_paths(
     if suffix_of(out) in IMAGE_SUFFIXES and not out.is_dir():
         raise UsageError("out-is-a-file", path=out)
     found = collect(inputs, out, recursive=recursive)
+    found.jobs = with_channels(found.jobs, predictor.record)
     rows: list[PredictionRow] = []
     if not found.jobs:
         _raise_nothing(found, inputs)
     # Masks of the data set that lie where ours would go are inputs too; those a former job of ours wrote are not.
     others = {resolved(left.path) for left in found.left_out} - earlier_outputs(out)
     options = _Options(format, overlay, probabilities, clean, overwrite, found.extended())
-    outputs = Outputs(out, frozenset({resolved(job.path) for job in found.jobs} | others))
+    originals = {resolved(path) for job in found.jobs for path in (job.path, *job.channels)}
+    outputs = Outputs(out, frozenset(originals | others))
     units = list(_units(found.jobs, predictor.record))
     predictor.expect(len(found.jobs))
     with RowWriter(out, predictor.record.labels, language) as table:
@@ -172,7 +177,7 @@ def _load(unit: list[Job]) -> Loaded:
 
 def _read(job: Job) -> Image | DelineateError:
     try:
-        return read_image(job.path, item=job.item)
+        return read_job(job)
     except DelineateError as error:
         return error
     except MemoryError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delineate.dataset import Fingerprint, fingerprint_of, fold_cases, split_key
+from delineate.dataset import Fingerprint, channel_endings, fingerprint_of, fold_cases, split_key
 from delineate.dataset.checks import blocking
 from delineate.domain import Case, Scan, Unit
 from delineate.errors import DataError, UsageError
@@ -225,6 +225,7 @@ def _dataset(found: Examined) -> dict[str, Any]:
         "stacked": any(case.volume is not None for case in found.usable),
         "persons": found.persons,
         "files_left_out": len(found.scan.explained),
+        "channel_endings": list(channel_endings(found.usable)),
         "sha256": _data_hash(found),
     }
 
@@ -252,6 +253,8 @@ def _provenance(folder: RunFolder, options: RunOptions) -> dict[str, Any]:
         "synthetic": "synthetic" in options.notes,
         # Prediction joins slices of one folder into a volume for the clean-up where scoring did.
         "slices_form_volumes": bool(read_json(folder / "dataset.json")["stacked"]),
+        # … and puts the files of one image's channels together as they were put together here.
+        "channel_endings": read_json(folder / "dataset.json").get("channel_endings", []),
     }
     save_json(path, provenance)
     return provenance

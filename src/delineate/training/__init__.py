@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from delineate.training.checkpoints import load_best
     from delineate.training.loop import TrainingResult, train
     from delineate.training.measure import MachineProfile, machine_profile, time_inference, time_step
+    from delineate.training.memory import give_back
     from delineate.training.planes import Plane, PlaneCache
 
 if "torch" not in sys.modules:
@@ -33,6 +34,7 @@ _HOME = {
     "train": "loop",
     "TrainingResult": "loop",
     "load_best": "checkpoints",
+    "give_back": "memory",
     "MachineProfile": "measure",
     "machine_profile": "measure",
     "time_step": "measure",
@@ -45,6 +47,7 @@ __all__ = [
     "PlaneCache",
     "TrainingResult",
     "build_cache",
+    "give_back",
     "load_best",
     "machine_profile",
     "require",

@@ -46,7 +46,7 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
     if "export" in done:
         return
     from delineate.export import export_onnx, stamp_record
-    from delineate.training import build_cache, load_best, train
+    from delineate.training import build_cache, give_back, load_best, train
 
     recipe = fold.recipe
     if "train" not in done:
@@ -65,6 +65,7 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
         )
         save_json(fold.folder / "training.json", _plain(result))
         fold.folder.finish("train", time.monotonic() - began)
+        give_back()
     began = time.monotonic()
     with stage("export", on_event):
         network = load_best(fold.folder.path, recipe)

@@ -75,7 +75,8 @@ def test_every_reason_of_a_refused_file_has_a_sentence(language: str) -> None:
 
 def test_the_page_of_findings_is_up_to_date() -> None:
     """Made anew with ``python -m tests.i18n.findings_page``."""
-    assert findings_page.PAGE.read_text(encoding="utf-8") == findings_page.text()
+    same = findings_page.PAGE.read_text(encoding="utf-8") == findings_page.text()
+    assert same, "run: python -m tests.i18n.findings_page"
 
 
 def test_no_sentence_is_left_without_a_code() -> None:

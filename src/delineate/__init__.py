@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from delineate.version import __version__
 
 if TYPE_CHECKING:
-    from delineate.workflows import check, demo, evaluate, predict, report, run, train
+    from delineate.workflows import check, compare, demo, evaluate, networks, predict, report, run, train
 
-__all__ = ["__version__", "check", "demo", "evaluate", "predict", "report", "run", "train"]
+__all__ = ["__version__", "check", "compare", "demo", "evaluate", "networks", "predict", "report", "run", "train"]
 
 
 def __getattr__(name: str) -> Any:

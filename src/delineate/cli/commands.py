@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from delineate import workflows
 from delineate.cli.console import Screen, clock
+from delineate.cli.width import cells, pad
 from delineate.errors import EXIT_OK, DataError, UsageError
 from delineate.i18n import translate
 from delineate.workflows.options import DataOptions, RunOptions, SplitOptions, parse_budget, parse_sample, parse_size
@@ -209,6 +211,36 @@ def report(arguments: argparse.Namespace, language: str) -> int:
     return EXIT_OK
 
 
+def compare(arguments: argparse.Namespace, language: str) -> int:
+    with Screen(language, quiet=arguments.quiet) as screen:
+        result = workflows.compare(
+            arguments.runs, arguments.out, primary=arguments.primary, seed=arguments.seed, language=language, on_event=screen
+        )
+    claim = result.comparison.claim.plain()
+    print(claim[language])
+    print(translate("cli.done.compare", language, page=result.page, folder=result.folder))
+    return EXIT_OK
+
+
+def networks(arguments: argparse.Namespace, language: str) -> int:
+    rows, columns = parse_size(arguments.size)
+    lines = workflows.networks(size=(rows, columns), language=language)
+    if arguments.json:
+        plain = {"size": [rows, columns], "channels": 1, "maps": 1, "networks": [line.plain() for line in lines]}
+        print(json.dumps(plain, indent=2, ensure_ascii=False))
+        return EXIT_OK
+    heads = [translate(f"cli.networks.{name}", language) for name in ("name", "parameters", "flops", "about")]
+    table = []
+    for line in lines:
+        about = f"{line.about} [{line.origin}]" if line.origin else line.about
+        table.append([line.name, f"{line.parameters / 1e6:.2f} M", f"{line.flops / 1e9:.1f} G", about])
+    widths = [max(cells(row[column]) for row in [heads, *table]) for column in range(3)]
+    for row in [heads, *table]:
+        print("  ".join([*(pad(text, width) for text, width in zip(row[:3], widths, strict=True)), row[3]]))
+    print(translate("cli.networks.note", language, rows=rows, columns=columns))
+    return EXIT_OK
+
+
 def demo(arguments: argparse.Namespace, language: str) -> int:
     with Screen(language, quiet=arguments.quiet) as screen:
         result = workflows.demo(
@@ -226,5 +258,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "evaluate": evaluate,
     "predict": predict,
     "report": report,
+    "networks": networks,
+    "compare": compare,
     "demo": demo,
 }

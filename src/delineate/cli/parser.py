@@ -12,7 +12,7 @@ from delineate.cli.wording import reword
 from delineate.i18n import LANGUAGES, translate
 from delineate.version import __version__
 
-COMMANDS = ("check", "run", "train", "evaluate", "predict", "report", "demo")
+COMMANDS = ("check", "run", "train", "evaluate", "predict", "report", "compare", "networks", "demo")
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,7 +73,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     def command(name: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=t(f"{name}.help"), description=t(f"{name}.description"), epilog=t(f"{name}.examples"))
         made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=t("opt.lang"))
-        if name != "report":
+        if name not in ("report", "networks"):
             made.add_argument("-q", "--quiet", action="store_true", help=t("opt.quiet"))
         return made
 
@@ -136,6 +136,16 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     report = command("report")
     option(report, "run", metavar="RUN", key="report-run")
     option(report, "--out", metavar="FILE", key="out-report")
+
+    compare = command("compare")
+    option(compare, "runs", metavar="RUN", nargs="+", key="compare-runs")
+    option(compare, "--out", metavar="DIR", key="out-compare", default="comparison")
+    option(compare, "--primary", metavar="METRIC", default="dice")
+    option(compare, "--seed", metavar="N", type=int, default=0, key="seed-compare")
+
+    networks = command("networks")
+    option(networks, "--size", metavar="N|RxC", default="256", key="size-networks")
+    option(networks, "--json", action="store_true")
 
     demo = command("demo")
     option(demo, "--out", metavar="DIR", key="out-demo", default="demo")

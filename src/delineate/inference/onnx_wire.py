@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 _MAX_DEPTH = 24
 _EXTERNAL = 1
+_FLOATS = (1, 10, 11, 16)  # float, float16, double, bfloat16
 
 
 class DamagedError(ValueError):
@@ -20,12 +21,16 @@ class DamagedError(ValueError):
 
 @dataclass
 class ModelFacts:
-    """``metadata`` key → values (more than one is suspicious), ``domains`` of all nodes, ``external``: weights lie elsewhere."""
+    """``metadata`` key → values (more than one is suspicious), ``domains`` of all nodes, ``external``: weights lie elsewhere.
+
+    ``weights`` counts the floating-point numbers that the graph starts with, which is what the network learned.
+    """
 
     metadata: dict[str, list[bytes]] = field(default_factory=dict)
     domains: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
     external: bool = False
+    weights: int = 0
     has_graph: bool = False
     ir_version: int = 0
 
@@ -59,6 +64,7 @@ def _graph(view: memoryview, facts: ModelFacts, depth: int) -> None:
             _node(value, facts, depth)
         elif number == 5:
             _tensor(value, facts)
+            facts.weights += _size(value)
         elif number == 15:
             _sparse(value, facts)
 
@@ -107,6 +113,22 @@ def _tensor(view: memoryview, facts: ModelFacts) -> None:
     for number, value in _fields(view):
         if number == 13 or (number == 14 and value == _EXTERNAL):
             facts.external = True
+
+
+def _size(view: memoryview) -> int:
+    """Numbers of a floating-point tensor by its shape (dimensions one by one or packed); 0 for any other."""
+    size, kind = 1, 0
+    for number, value in _fields(view):
+        if number == 1 and isinstance(value, int):
+            size *= value
+        elif number == 1 and not isinstance(value, int):
+            place = 0
+            while place < len(value):
+                dimension, place = _varint(value, place)
+                size *= dimension
+        elif number == 2 and isinstance(value, int):
+            kind = value
+    return size if kind in _FLOATS else 0
 
 
 def _fields(view: memoryview) -> Iterator[tuple[int, int | memoryview]]:

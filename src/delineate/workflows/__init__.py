@@ -1,4 +1,4 @@
-"""One function per use case, the same words as the commands: check, run, train, evaluate, predict, report, demo.
+"""One function per use case, the same words as the commands: check, run, train, evaluate, predict, report, compare, demo.
 
 Each is loaded when first used: ``predict`` must not pay for training, nor ``report`` for reading images.
 """
@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from delineate.workflows.checking import check
+    from delineate.workflows.comparing import compare
     from delineate.workflows.demonstration import demo
     from delineate.workflows.evaluating import evaluate
     from delineate.workflows.predicting import predict
     from delineate.workflows.reporting import report
     from delineate.workflows.running import run, train
+    from delineate.workflows.zoo import networks
 
-__all__ = ["check", "demo", "evaluate", "predict", "report", "run", "train"]
+__all__ = ["check", "compare", "demo", "evaluate", "networks", "predict", "report", "run", "train"]
 
 #: Modules are not called like their functions: importing ``workflows.run`` would put the module in the function's place.
 _HOME = {
     "check": "checking",
+    "compare": "comparing",
     "demo": "demonstration",
     "evaluate": "evaluating",
+    "networks": "zoo",
     "predict": "predicting",
     "report": "reporting",
     "run": "running",

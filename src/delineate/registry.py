@@ -24,6 +24,13 @@ class Registry(Generic[T]):
         self.plural = plural or kind + "s"
         self._items: dict[str, T] = {}
         self._plugins_read = False
+        self._families: dict[str, Callable[[str], T]] = {}
+
+    def add_family(self, prefix: str, make: Callable[[str], T]) -> None:
+        """Names that begin with ``prefix:`` and are too many to list: ``make`` gets what stands behind it."""
+        if prefix in self._families:
+            raise ValueError(f"{self.kind} '{prefix}:' is registered twice")
+        self._families[prefix] = make
 
     def add(self, name: str, item: T) -> T:
         if name in self._items:
@@ -36,12 +43,16 @@ class Registry(Generic[T]):
         return lambda item: self.add(name, item)
 
     def get(self, name: str) -> T:
+        prefix, colon, rest = name.partition(":")
+        if colon and prefix in self._families:
+            return self._families[prefix](rest)
         if name not in self._items:
             self._read_plugins()
         try:
             return self._items[name]
         except KeyError:
-            raise UsageError("unknown-choice", kind=self.kind, name=name, choices=", ".join(sorted(self._items))) from None
+            choices = sorted(self._items) + [f"{prefix}:…" for prefix in sorted(self._families)]
+            raise UsageError("unknown-choice", kind=self.kind, name=name, choices=", ".join(choices)) from None
 
     def names(self) -> list[str]:
         self._read_plugins()

@@ -191,5 +191,6 @@ def test_channels_must_be_positive() -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_network_has_a_line(language: str) -> None:
-    for name in ("unet", *UNET_PRESETS):
+    for name in networks.names():
         assert has(f"network.{name}", language)
+        assert has(f"network.{name}.origin", language)

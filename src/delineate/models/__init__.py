@@ -19,7 +19,12 @@ What such a network must keep (``tests/models/test_contract.py`` holds ours to i
 - weights are initialised in the constructor, every trainable parameter gets a gradient;
 - no Python branch on H or W in evaluation mode, so that one ONNX graph serves every size.
 
-A new *part* (an encoder, a skip with attention gates) is a composition instead: see :class:`UNet`.
+A new *part* (an encoder, a skip) is a composition instead: see :class:`UNet`, and the modules ``attention``, ``resnet`` and
+``unetplusplus`` for parts that are.
+
+Two things a network may offer: ``encoder``, a module whose learning rate and weight decay can be set apart and into which
+:func:`load_pretrained` puts weights; and ``supervised`` with ``each_head(images)`` → a list of logits, the loss of which is then
+taken on each (deep supervision).
 """
 
 from __future__ import annotations
@@ -33,6 +38,19 @@ except ModuleNotFoundError:
 
 from delineate.models.catalogue import NetworkFactory, build, describe, networks
 from delineate.models.encoder import ConvEncoder, Encoder
+from delineate.models.pretrained import load_pretrained
 from delineate.models.unet import UNet, build_unet
+from delineate.models.unetplusplus import UNetPlusPlus
 
-__all__ = ["ConvEncoder", "Encoder", "NetworkFactory", "UNet", "build", "build_unet", "describe", "networks"]
+__all__ = [
+    "ConvEncoder",
+    "Encoder",
+    "NetworkFactory",
+    "UNet",
+    "UNetPlusPlus",
+    "build",
+    "build_unet",
+    "describe",
+    "load_pretrained",
+    "networks",
+]

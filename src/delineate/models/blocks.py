@@ -59,10 +59,11 @@ def normalisation(kind: NormKind, channels: int, frozen: bool = False) -> nn.Mod
     return nn.Identity()
 
 
-def convolution(inputs: int, outputs: int, norm: NormKind, frozen: bool = False, size: int = 3) -> nn.Sequential:
-    """``size``×``size`` convolution that keeps H and W, then normalisation. No bias where a normalisation would cancel it."""
+def convolution(inputs: int, outputs: int, norm: NormKind, frozen: bool = False, size: int = 3, stride: int = 1) -> nn.Sequential:
+    """``size``×``size`` convolution that keeps H and W (divides them by ``stride``, rounding up), then normalisation. No bias where
+    a normalisation would cancel it."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=norm == "none"),
+        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=norm == "none"),
         normalisation(norm, outputs, frozen),
     )
 

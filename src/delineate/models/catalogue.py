@@ -10,7 +10,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from delineate.models.unet import build_unet
+from delineate.models.smp import smp_factory
+from delineate.models.unet import build_attention_unet, build_resnet34_unet, build_resunet, build_unet
+from delineate.models.unetplusplus import build_unetplusplus
 from delineate.recipe import UNET_PRESETS, NetworkRecipe
 from delineate.registry import Registry
 
@@ -36,6 +38,11 @@ networks: Registry[NetworkFactory] = Registry("network")
 networks.add("unet", build_unet)
 for _name, _options in UNET_PRESETS.items():
     networks.add(_name, partial(_preset, defaults=_options.model_dump()))
+networks.add("attention_unet", build_attention_unet)
+networks.add("resunet", build_resunet)
+networks.add("resnet34_unet", build_resnet34_unet)
+networks.add("unetplusplus", build_unetplusplus)
+networks.add_family("smp", smp_factory)
 
 
 def build(network: NetworkRecipe, in_channels: int, out_channels: int) -> nn.Module:

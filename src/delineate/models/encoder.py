@@ -47,9 +47,12 @@ class ConvEncoder(nn.Module):
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         self.dropout = nn.Dropout2d(dropout) if dropout > 0 else nn.Identity()
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, levels: int | None = None) -> list[Tensor]:
+        """The features; with ``levels`` only so many of them, and nothing coarser is computed."""
         features: list[Tensor] = []
         for level, block in enumerate(self.blocks):
+            if level == levels:
+                return features
             x = block(x if level == 0 else self.pool(x))
             features.append(x)
         features[-1] = self.dropout(features[-1])

@@ -1,7 +1,17 @@
 """Decisions as data: the JSON files of a run and of a model, as checked values."""
 
 from delineate.recipe.masks import MaskRule
-from delineate.recipe.network import TWO_MAP_PRESETS, UNET_PRESETS, NetworkRecipe, UNetOptions
+from delineate.recipe.network import (
+    TWO_MAP_PRESETS,
+    UNET_PRESETS,
+    AttentionUNetOptions,
+    NetworkRecipe,
+    ResNetUNetOptions,
+    ResUNetOptions,
+    SmpOptions,
+    UNetOptions,
+    UNetPlusPlusOptions,
+)
 from delineate.recipe.preprocessing import Normalisation, Preprocessing
 from delineate.recipe.run import Clean, ModelRecord, Reason, Recipe, Splits
 from delineate.recipe.strict import StrictModel, load, parse, read_json, save_json, write_text
@@ -11,6 +21,7 @@ __all__ = [
     "AUGMENTATION_PRESETS",
     "TWO_MAP_PRESETS",
     "UNET_PRESETS",
+    "AttentionUNetOptions",
     "Augmentation",
     "Clean",
     "MaskRule",
@@ -20,11 +31,15 @@ __all__ = [
     "Preprocessing",
     "Reason",
     "Recipe",
+    "ResNetUNetOptions",
+    "ResUNetOptions",
+    "SmpOptions",
     "Splits",
     "Stage",
     "StrictModel",
     "Training",
     "UNetOptions",
+    "UNetPlusPlusOptions",
     "load",
     "parse",
     "read_json",

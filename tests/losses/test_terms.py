@@ -20,9 +20,10 @@ LABELS = {
     "exclusive": LabelSet(kind="exclusive", names=("left", "right", "trachea")),
     "regions": LabelSet(kind="regions", names=("whole", "core")),
 }
-PAIRS = [
-    (name, kind) for name in losses.names() for kind in LABELS if not (kind == "exclusive" and name in ("bce", "bce_dice", "calc"))
-]
+YES_OR_NO = ("bce", "bce_dice", "calc", "lovasz_hinge")
+PAIRS = [(name, kind) for name in losses.names() for kind in LABELS if not (kind == "exclusive" and name in YES_OR_NO)]
+#: Terms that look at each pixel alike wherever it lies; ``cldice`` looks at shapes (test_shape.py).
+POINTWISE = [pair for pair in PAIRS if pair[0] != "cldice"]
 Array = NDArray[Any]
 
 
@@ -64,6 +65,21 @@ def pixels(logits: Array, target: Array, labels: LabelSet) -> tuple[list[Array],
     return [np.array(p) for p in probabilities], [np.array(t) for t in truths], entropies
 
 
+def set_extension(errors: Array, truth: Array) -> float:
+    """The Lovász extension by its definition (Berman et al. 2018, eq. 8): the Jaccard loss of growing sets of mistakes."""
+
+    def jaccard_loss(mistaken: set[int]) -> float:
+        true = {i for i in range(len(truth)) if truth[i]}
+        return len(mistaken) / len(true | mistaken) if true | mistaken else 0.0
+
+    total, mistaken, before = 0.0, set[int](), 0.0
+    for i in np.argsort(-errors, kind="stable"):
+        mistaken = mistaken | {int(i)}
+        now = jaccard_loss(mistaken)
+        total, before = total + errors[i] * (now - before), now
+    return total
+
+
 def oracle(name: str, logits: Array, target: Array, labels: LabelSet, background: bool = False) -> float:
     p, t, entropies = pixels(logits, target, labels)
     entropy = np.array(entropies)
@@ -76,8 +92,14 @@ def oracle(name: str, logits: Array, target: Array, labels: LabelSet, background
                 "dice": (2 * hit + 1) / (a.sum() + b.sum() + 1),
                 "soft_iou": (hit + 1) / (hit + false_positive + missed + 1),
                 "tversky": (hit + 1) / (hit + 0.3 * false_positive + 0.7 * missed + 1),
+                "lovasz": 1 - set_extension(abs(a - b), b),
             }
         )
+        per_class[-1]["focal_tversky"] = 1 - (1 - per_class[-1]["tversky"]) ** 0.75
+    if name == "lovasz_hinge":
+        answers = [np.log(a / (1 - a)) for a in p][first:]  # of two maps: the difference of their logits
+        hinges = [np.maximum(1 - z * (2 * b - 1), 0) for z, b in zip(answers, t[first:], strict=True)]
+        return float(np.mean([set_extension(errors, b) for errors, b in zip(hinges, t[first:], strict=True)]))
     if name in ("ce", "bce"):
         return float(entropy.mean())
     if name == "focal":
@@ -91,7 +113,7 @@ def value(name: str, logits: Array, target: Array, labels: LabelSet, **options: 
     return float(make_loss(name, labels, **options)(torch.from_numpy(logits), torch.from_numpy(target)))
 
 
-@pytest.mark.parametrize(("name", "kind"), PAIRS)
+@pytest.mark.parametrize(("name", "kind"), POINTWISE)
 @pytest.mark.parametrize("ignored", [0.0, 0.3])
 def test_oracle(name: str, kind: str, ignored: float) -> None:
     for seed in range(3):
@@ -99,7 +121,7 @@ def test_oracle(name: str, kind: str, ignored: float) -> None:
         assert value(name, logits, target, LABELS[kind]) == pytest.approx(oracle(name, logits, target, LABELS[kind]), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["dice", "soft_iou", "tversky"])
+@pytest.mark.parametrize("name", ["dice", "soft_iou", "tversky", "focal_tversky", "lovasz"])
 def test_background_counts_only_when_asked(name: str) -> None:
     logits, target = draw("exclusive", 1)
     with_background = value(name, logits, target, LABELS["exclusive"], background_in_dice=True)
@@ -125,7 +147,7 @@ def test_sure_and_right_is_zero_so_no_second_sigmoid(name: str, kind: str, size:
     assert value(name, -extreme(target, LABELS[kind]), target, LABELS[kind]) > 0.3
 
 
-@pytest.mark.parametrize(("name", "kind"), PAIRS)
+@pytest.mark.parametrize(("name", "kind"), POINTWISE)
 def test_empty_masks(name: str, kind: str) -> None:
     """Nothing there and nothing found is perfect; something found is not, and the gradient says so."""
     _, target = draw(kind, 0)
@@ -137,7 +159,8 @@ def test_empty_masks(name: str, kind: str) -> None:
     assert loss > 0.05
     assert logits.grad is not None
     foreground = logits.grad[:, 1:] if LABELS[kind].kind == "exclusive" else logits.grad
-    assert (foreground > 0).all()
+    assert (foreground >= 0).all()
+    assert (foreground > 0).any() if name.startswith("lovasz") else (foreground > 0).all()  # Lovász: the worst pixel first
 
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
@@ -166,7 +189,7 @@ def test_ignored_pixels_change_nothing(name: str, kind: str) -> None:
     assert (tensor.grad.numpy()[~ignored] != 0).any()
 
 
-@pytest.mark.parametrize(("name", "kind"), PAIRS)
+@pytest.mark.parametrize(("name", "kind"), POINTWISE)
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_order_of_pixels_does_not_matter(name: str, kind: str, seed: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from delineate.domain import LabelSet
 from delineate.errors import DelineateError, RecipeError, UsageError
 from delineate.i18n import has
-from delineate.losses import Batch, Options, Term, losses, make_loss, parse_expression
+from delineate.losses import Batch, DeepSupervision, Options, Term, losses, make_loss, parse_expression
 
 THREE = LabelSet(kind="exclusive", names=("a", "b", "c"))
 
@@ -149,6 +149,21 @@ def brier(labels: LabelSet, options: Options) -> Term:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_loss_has_a_line(language: str) -> None:
-    for name in ("ce", "bce", "dice", "soft_iou", "bce_dice", "calc", "focal", "tversky"):
+    for name in losses.names():
         assert has(f"loss.{name}", language)
-        assert name in losses
+
+
+def test_the_hinge_on_exclusive_classes_is_explained() -> None:
+    with pytest.raises(RecipeError, match=r"3 classes exclude each other.*lovasz"):
+        make_loss("lovasz_hinge", THREE)
+    make_loss("lovasz_hinge", LabelSet(kind="exclusive", names=("a",)))
+
+
+@pytest.mark.parametrize("expression", ["dice", "soft_iou", "0.5*bce+0.5*dice"])
+def test_deep_supervision_is_the_mean_over_heads_of_the_loss_on_logits(expression: str) -> None:
+    """R2's heads went into Dice without a sigmoid, and into Soft IoU through two."""
+    heads, target = [torch.randn(2, 1, 5, 6) for _ in range(3)], torch.randint(0, 2, (2, 5, 6))
+    loss = make_loss(expression, LabelSet())
+    torch.testing.assert_close(DeepSupervision(loss)(heads, target), sum(loss(one, target) for one in heads) / 3)
+    sure = torch.where(target.unsqueeze(1) == 1, 20.0, -20.0)
+    assert DeepSupervision(loss)([sure, sure], target) < 1e-3

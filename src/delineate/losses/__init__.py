@@ -14,7 +14,22 @@ except ModuleNotFoundError:
     raise MissingExtra("missing-extra", extra="train") from None
 
 from delineate.losses.batch import Batch
+from delineate.losses.shape import cldice
+from delineate.losses.sorting import lovasz, lovasz_hinge
 from delineate.losses.terms import Options, Term, TermFactory, losses
-from delineate.losses.weighted import Loss, make_loss, parse_expression
+from delineate.losses.weighted import DeepSupervision, Loss, make_loss, parse_expression
 
-__all__ = ["Batch", "Loss", "Options", "Term", "TermFactory", "losses", "make_loss", "parse_expression"]
+__all__ = [
+    "Batch",
+    "DeepSupervision",
+    "Loss",
+    "Options",
+    "Term",
+    "TermFactory",
+    "cldice",
+    "losses",
+    "lovasz",
+    "lovasz_hinge",
+    "make_loss",
+    "parse_expression",
+]

@@ -30,6 +30,7 @@ from delineate.registry import Registry
 SMOOTH = 1.0
 FOCUS = 2.0
 FALSE_POSITIVE_WEIGHT, FALSE_NEGATIVE_WEIGHT = 0.3, 0.7
+TVERSKY_POWER = 0.75  # 1/γ with γ = 4/3
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,16 @@ def focal(labels: LabelSet, options: Options) -> Term:
     return term
 
 
+def first_class(batch: Batch, options: Options) -> int:
+    """The first channel that overlap terms count: 1 leaves out the background of exclusive labels."""
+    return 1 if batch.labels.kind == "exclusive" and not options.background_in_dice else 0
+
+
 def _overlap_term(options: Options, score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Term:
     """1 - mean over classes of ``score(hit, predicted, true)``, each (classes,) sums over batch and pixels."""
 
     def term(batch: Batch) -> Tensor:
-        first = 1 if batch.labels.kind == "exclusive" and not options.background_in_dice else 0
+        first = first_class(batch, options)
         probabilities, truth, over = batch.probabilities[:, first:], batch.truth[:, first:], (0, 2, 3)
         predicted = (probabilities * batch.valid).sum(over)
         return 1 - score((probabilities * truth).sum(over), predicted, truth.sum(over)).mean()
@@ -108,11 +114,28 @@ def soft_iou(labels: LabelSet, options: Options) -> Term:
 def tversky(labels: LabelSet, options: Options) -> Term:
     """Tversky index with false positives at 0.3 and false negatives at 0.7 (Salehi et al. 2017, arXiv:1706.05721)."""
 
+    return _overlap_term(options, _tversky_index)
+
+
+@losses.register("focal_tversky")
+def focal_tversky(labels: LabelSet, options: Options) -> Term:
+    """(1 - Tversky index) to the power of 3/4 per class (Abraham & Khan 2019, arXiv:1810.07842), mean over classes."""
+
     def score(hit: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
-        errors = FALSE_POSITIVE_WEIGHT * (predicted - hit) + FALSE_NEGATIVE_WEIGHT * (true - hit)
-        return (hit + SMOOTH) / (hit + errors + SMOOTH)
+        return 1 - _power(1 - _tversky_index(hit, predicted, true))
 
     return _overlap_term(options, score)
+
+
+def _tversky_index(hit: Tensor, predicted: Tensor, true: Tensor) -> Tensor:
+    errors = FALSE_POSITIVE_WEIGHT * (predicted - hit) + FALSE_NEGATIVE_WEIGHT * (true - hit)
+    return (hit + SMOOTH) / (hit + errors + SMOOTH)
+
+
+def _power(miss: Tensor) -> Tensor:
+    """``miss ** 0.75``, straight below 1e-6, where its slope would go to infinity and a perfect class would give NaN."""
+    least = 1e-6
+    return torch.where(miss > least, miss.clamp(min=least).pow(TVERSKY_POWER), miss * least ** (TVERSKY_POWER - 1))
 
 
 def bce_dice(labels: LabelSet, options: Options) -> Term:

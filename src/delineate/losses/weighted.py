@@ -8,6 +8,7 @@ number = digits [ "." digits ] [ ("e"|"E") [sign] digits ], above 0
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +66,20 @@ class Loss(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.expression!r}, {self.labels.kind}"
+
+
+class DeepSupervision(nn.Module):
+    """``loss`` on each of several heads' logits, and the mean of it (Lee et al. 2015, arXiv:1409.5185).
+
+    The heads' logits go into the loss as they are: none of them passes a sigmoid on the way.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, heads: Sequence[Tensor], target: Tensor) -> Tensor:
+        return torch.stack([self.loss(logits, target) for logits in heads]).mean()
 
 
 def make_loss(expression: str, labels: LabelSet, *, background_in_dice: bool = False) -> Loss:

@@ -91,3 +91,16 @@ def test_pixels_left_counts_the_stages_to_come() -> None:
     assert pixels_left(training, line, 75) == pytest.approx(25 * 800)
     assert pixels_left(training, line, 100) == 0
     assert pixels_left(training, line.retimed(50, 60), 50) == pytest.approx(10 * 800)
+
+
+def test_poly_and_one_cycle() -> None:
+    poly = Training(schedule="poly", warmup=0.0, lr=1.0)
+    assert learning_rate(poly, 0.5) == pytest.approx(0.5**0.9)
+    assert learning_rate(poly, 1.0) < 0.01
+    cycle = Training(schedule="one_cycle", lr=1.0)
+    rates = [learning_rate(cycle, k / 1000) for k in range(1001)]
+    assert rates[0] == pytest.approx(0.04)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) == 300
+    assert rates[-1] < 0.01
+    assert all(abs(b - a) < 0.01 for a, b in itertools.pairwise(rates)), "no jumps"

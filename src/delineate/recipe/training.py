@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from delineate.recipe.strict import StrictModel
 
@@ -83,6 +83,13 @@ class Training(StrictModel):
         Early stopping: epochs without a better validation score; ``None`` never stops early.
     ``ema``
         Decay of the averaged weights that are validated and exported; 0 switches it off.
+    ``optimiser``
+        ``sgd`` has Nesterov's momentum; ``lookahead_radam`` averages RAdam's weights every few steps.
+    ``encoder_lr``, ``encoder_weight_decay``
+        The learning rate of the network's encoder as a factor of ``lr``, and its own weight decay (``None``: the same): a
+        pretrained encoder should move less than what is new.
+    ``schedule``
+        ``one_cycle`` rises for 30 % of the steps, in place of ``warmup``.
     ``warmup``
         Share of steps of linear warm-up.
     ``precision``, ``channels_last``, ``compile``, ``threads``
@@ -94,10 +101,10 @@ class Training(StrictModel):
     stages: tuple[Stage, ...] = (Stage(),)
     crop: bool = False
     loss: str = "1.0*dice+1.0*ce"
-    optimiser: Literal["adamw", "adam", "sgd"] = "adamw"
+    optimiser: Literal["adamw", "adam", "sgd", "radam", "lookahead_radam"] = "adamw"
     lr: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
-    schedule: Literal["cosine", "plateau", "constant"] = "cosine"
+    schedule: Literal["cosine", "plateau", "constant", "poly", "one_cycle"] = "cosine"
     warmup: float = Field(default=0.05, ge=0, lt=1)
     clip_norm: float | None = 1.0
     ema: float = Field(default=0.99, ge=0, lt=1)
@@ -110,3 +117,14 @@ class Training(StrictModel):
     threads: int | None = None
     device: str = "cpu"
     seed: int = 0
+    encoder_lr: float = Field(default=1.0, ge=0)
+    encoder_weight_decay: float | None = Field(default=None, ge=0)
+
+    @model_serializer(mode="wrap")
+    def _plain(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What came after the first runs were made is written only where it is used: their recipes keep their digest, and go on."""
+        data: dict[str, Any] = write(self)
+        for name in ("encoder_lr", "encoder_weight_decay"):
+            if name in data and data[name] == type(self).model_fields[name].default:
+                del data[name]
+        return data

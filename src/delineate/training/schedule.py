@@ -11,6 +11,8 @@ from delineate.recipe import Stage, Training
 
 _FLOOR = 0.002  # of the peak learning rate, where the cosine ends
 _PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.25, 5
+_POLY_POWER = 0.9
+_RISE, _START = 0.3, 0.04  # one cycle: share of the steps that rise, and the rate they rise from
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,29 @@ def ends_epoch(step: int, timeline: Timeline, epoch_steps: int) -> bool:
 
 
 def learning_rate(training: Training, progress: float, history: Sequence[Mapping[str, Any]] = ()) -> float:
-    """Linear warm-up, then cosine to almost 0, constant, or reduced where the validation loss stays flat (``history``)."""
+    """Linear warm-up, then cosine to almost 0, ``(1 - t) ** 0.9`` (``poly``: Chen et al. 2017, arXiv:1606.00915), constant, or
+    reduced where the validation loss stays flat (``history``). ``one_cycle`` (Smith & Topin 2018, arXiv:1708.07120; the learning
+    rate only) rises and falls by half a cosine each."""
+    if training.schedule == "one_cycle":
+        if progress < _RISE:
+            return training.lr * (_START + (1 - _START) * _half_cosine(1 - progress / _RISE))
+        return training.lr * (_FLOOR + (1 - _FLOOR) * _half_cosine((progress - _RISE) / (1 - _RISE)))
     if progress < training.warmup:
         return training.lr * max(progress / training.warmup, 0.02)
     if training.schedule == "cosine":
         along = (progress - training.warmup) / (1 - training.warmup)
         return training.lr * (_FLOOR + (1 - _FLOOR) * 0.5 * (1 + math.cos(math.pi * min(along, 1.0))))
+    if training.schedule == "poly":
+        along = (progress - training.warmup) / (1 - training.warmup)
+        return training.lr * max(math.pow(1 - min(along, 1.0), _POLY_POWER), _FLOOR)
     if training.schedule == "plateau":
         return training.lr * plateau_factor([row.get("val_loss") for row in history])
     return training.lr
+
+
+def _half_cosine(along: float) -> float:
+    """1 at 0, 0 at 1."""
+    return 0.5 * (1 + math.cos(math.pi * min(along, 1.0)))
 
 
 def plateau_factor(losses: Sequence[float | None]) -> float:

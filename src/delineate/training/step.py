@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from delineate.losses import make_loss
-from delineate.models import build
-from delineate.recipe import Recipe, Training
+from delineate.losses import DeepSupervision, make_loss
+from delineate.models import build, load_pretrained
+from delineate.recipe import Recipe
+from delineate.training.optimisers import make_optimiser
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -31,6 +32,7 @@ class Learner:
         self.device = torch.device(training.device)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
         network = build(recipe.network, recipe.preprocessing.channels, recipe.labels.channels)
+        load_pretrained(network, recipe.network)
         self.network = network.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
         self.averaged: nn.Module = copy.deepcopy(self.network).requires_grad_(False) if training.ema else self.network
         self.loss = make_loss(training.loss, recipe.labels).to(self.device)
@@ -39,7 +41,10 @@ class Learner:
             "cuda", init_scale=4096.0, enabled=training.precision == "fp16" and self.device.type == "cuda"
         )
         self.lr_scale = 1.0
-        self._forward: Any = torch.compile(self.network) if training.compile else self.network
+        supervised = bool(getattr(self.network, "supervised", False))
+        forward: Any = self.network.each_head if supervised else self.network
+        self._forward: Any = torch.compile(forward) if training.compile else forward
+        self._learned = DeepSupervision(self.loss) if supervised else self.loss
         self._pairs = list(zip(self.averaged.parameters(), self.network.parameters(), strict=True))
         self._buffers = list(zip(self.averaged.buffers(), self.network.buffers(), strict=True))
 
@@ -49,13 +54,13 @@ class Learner:
         labels = labels.to(self.device, non_blocking=True)
         torch.manual_seed((self.training.seed * 1_000_003 + number) % 2**63)  # dropout depends on (seed, step) alone, too
         for group in self.optimiser.param_groups:
-            group["lr"] = lr * self.lr_scale
+            group["lr"] = lr * self.lr_scale * group.get("lr_factor", 1.0)
         before = [buffer.clone() for _, buffer in self._buffers]  # batch norms move in the forward pass, even by NaN
 
         self.network.train()
         with self.autocast():
-            logits = self._forward(images)  # (B, out, H, W)
-        loss: Tensor = self.loss(logits, labels)
+            logits = self._forward(images)  # (B, out, H, W), or a list of such, one per head
+        loss: Tensor = self._learned(logits, labels)
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimiser)
@@ -107,17 +112,3 @@ class Learner:
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
         self.lr_scale = state["lr_scale"]
-
-
-def make_optimiser(network: nn.Module, training: Training) -> torch.optim.Optimizer:
-    """Weight decay on convolution and linear weights only: pulling norms and biases towards 0 has no regularising sense."""
-    weights = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": training.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
-    fused = training.device.split(":")[0] in ("cpu", "cuda")
-    if training.optimiser == "adamw":
-        return torch.optim.AdamW(groups, lr=training.lr, fused=fused)
-    if training.optimiser == "adam":
-        return torch.optim.Adam(groups, lr=training.lr, fused=fused)
-    return torch.optim.SGD(groups, lr=training.lr, momentum=0.9, nesterov=True, fused=fused)

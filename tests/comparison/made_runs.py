@@ -59,7 +59,9 @@ def persons(n: int) -> list[str]:
     return [f"P{number}" for number in range(1, n + 1)]
 
 
-def drawn(n: int, *, mean: float = 0.8, seed: int = 0, person_seed: int = 7, shift: float = 0.0, noise: float = 0.02) -> dict[str, float]:
+def drawn(
+    n: int, *, mean: float = 0.8, seed: int = 0, person_seed: int = 7, shift: float = 0.0, noise: float = 0.02
+) -> dict[str, float]:
     """Dice of ``n`` persons: what a person is like (the same for every model), what the model is like, and noise."""
     base = np.random.default_rng(person_seed).normal(mean, 0.08, n)
     own = np.random.default_rng(seed).normal(shift, noise, n)

@@ -151,7 +151,8 @@ def test_every_network_with_every_loss_and_label_kind(name: str, expression: str
 @pytest.mark.parametrize(("expression", "kind"), PAIRS)
 def test_every_loss_learns_four_images(expression: str, kind: str) -> None:
     labels = LABELS[kind]
-    assert fit(build(NETWORKS["unet"], 1, labels.channels), TOGETHER.get(expression, expression), labels) > 0.95
+    steps = 300 if expression in TOGETHER else 150  # half of that loss says nothing of thickness: it takes longer
+    assert fit(build(NETWORKS["unet"], 1, labels.channels), TOGETHER.get(expression, expression), labels, steps) > 0.95
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -69,7 +69,7 @@ def test_what_is_not_there_is_listed() -> None:
         build(NetworkRecipe(name="smp:unet/resnet7"), 1, 1)
     with pytest.raises(RecipeError, match="encoder_weights"):
         build(NetworkRecipe(name="smp:unet/resnet18", options={"encoder_weights": "imagenet"}), 1, 1)
-    with pytest.raises(UsageError, match="cannot be built"):
+    with pytest.raises(RecipeError, match=r"'wheels'.*decoder_channels"):
         build(NetworkRecipe(name="smp:unet/resnet18", options={"arguments": {"wheels": 4}}), 1, 1)
 
 

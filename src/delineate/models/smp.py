@@ -7,12 +7,13 @@ The library is the optional extra ``zoo`` and is imported when such a network is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from delineate.errors import MissingExtra, UsageError
+from delineate.errors import MissingExtra, RecipeError, UsageError
 from delineate.models.blocks import BatchNorm
 from delineate.recipe import SmpOptions, parse
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Coarsest step of the encoders there are; images are padded to a multiple of it, and cut back.
 _STEP = 32
+#: Arguments that are not a person's to give.
+_DECIDED = {"encoder_name", "encoder_weights", "in_channels", "classes", "activation", "aux_params", "kwargs"}
 
 
 class Smp(nn.Module):
@@ -46,7 +49,10 @@ class Smp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2], x.shape[3]
-        padded = F.pad(x, (0, -width % _STEP, 0, -height % _STEP), mode="replicate")
+        right, below = -width % _STEP, -height % _STEP
+        if self.training and x.shape[0] == 1 and height <= _STEP and width <= _STEP:
+            right += _STEP  # timm's norms refuse to learn from one value per channel
+        padded = F.pad(x, (0, right, 0, below), mode="replicate")
         logits: Tensor = self.network(padded)
         return logits[:, :, :height, :width]
 
@@ -67,6 +73,11 @@ def smp_factory(name: str) -> NetworkFactory:
 
     def make(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> nn.Module:
         o = parse(SmpOptions, dict(options), "network.options")
+        # The library takes and forgets arguments that it does not know; a recipe should not.
+        allowed = sorted(set(signature(known[architecture.lower()]).parameters) - _DECIDED)
+        unknown = sorted(set(o.arguments) - set(allowed))
+        if unknown:
+            raise RecipeError("unknown-key", source="network.options.arguments", key=unknown[0], known=", ".join(allowed))
         try:
             made = library.create_model(
                 architecture.lower(),

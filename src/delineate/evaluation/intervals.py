@@ -62,5 +62,5 @@ def _interval(values: np.ndarray[Any, np.dtype[np.float64]], seed: int, resample
             )
         low, high = float(result.confidence_interval.low), float(result.confidence_interval.high)
         if math.isfinite(low) and math.isfinite(high):
-            return [low, high], method
+            return [min(low, high), max(low, high)], method  # equal values: the two may differ in the last bit
     return None, None

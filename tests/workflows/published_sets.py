@@ -53,14 +53,7 @@ def ph2(root: Path) -> Path:
     persons=12,
     unit="image",
     rule="threshold",
-    warnings=(
-        "split-by-image",
-        "patient-unknown",
-        "mask-empty",
-        "channels-mixed",
-        "duplicate-exact-across",
-        "persons-share-images",
-    ),
+    warnings=(*BY_IMAGE, "mask-empty", "channels-mixed", "duplicate-exact-across"),
 )
 def busi(root: Path) -> Path:
     """Breast ultrasound: grey, RGB and RGBA, sizes differ, masks of one bit in one or two files or empty, a picture twice."""

@@ -78,7 +78,7 @@ def predicted_in_their_own_form(result: RunResult, found: Scan, out: Path) -> No
 
 def suffix_expected(case: Case) -> str:
     suffix = ".nii.gz" if case.path.is_dir() or case.path.name.endswith(".nii.gz") else case.path.suffix
-    return {".jpg": ".png", ".bmp": ".png"}.get(suffix, suffix)
+    return {".jpg": ".png", ".bmp": ".png", ".mhd": ".mha"}.get(suffix, suffix)
 
 
 def scored_on_the_folder(result: RunResult, found: Scan, data: Path, out: Path) -> None:

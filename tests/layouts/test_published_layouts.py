@@ -216,22 +216,6 @@ def test_montgomery_sides_are_merged(tmp_path: Path) -> None:
     assert not found.class_names
 
 
-def test_sides_beside_other_organs_are_classes(tmp_path: Path) -> None:
-    """JSRT's outlines: a folder per organ."""
-    organs = ("left lung", "right lung", "heart")
-    make(tmp_path, *[f"images/JPCLN{n:03d}.png" for n in range(1, 5)])
-    make(tmp_path, *[f"masks/{organ}/JPCLN{n:03d}.gif" for n in range(1, 5) for organ in organs])
-    found = scan(tmp_path)
-    all_accounted(found)
-    assert found.class_names == {1: "heart", 2: "left_lung", 3: "right_lung"}
-    assert all([source.label for source in sorted(case.masks, key=lambda s: s.label or 0)] == [1, 2, 3] for case in found.cases)
-    for path in (tmp_path / "masks/heart").iterdir():
-        path.unlink()
-    both = scan(tmp_path)
-    assert not both.class_names and all(len(case.masks) == 2 for case in both.cases)
-    assert "ambiguous-pair" not in codes(both)
-
-
 def test_shenzhen_montgomery_mixed_rule(tmp_path: Path) -> None:
     home = "Lung Segmentation"
     make(

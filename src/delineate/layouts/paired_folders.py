@@ -85,6 +85,7 @@ def paired_folders(tree: Tree) -> Proposal | None:
             homeless.append(place)
         else:
             partners[partner[0].folder].append((place, *partner[1:]))
+    _share(tree, image_places, partners)
     pairings = [_merge(tree.folders[folder], found) for folder, found in partners.items()]
     if not pairings:
         return None
@@ -109,6 +110,21 @@ def _partner(
     if best is None:
         best = _best(tree, place, masks, sisters.of(place), share=0.5)
     return best
+
+
+def _share(tree: Tree, image_places: list[Place], partners: dict[Folder, list[tuple[Place, str | None, Match]]]) -> None:
+    """One folder of masks for several of images (``images_part_1``, ``images_part_2``): masks that found nothing in the first look
+    into image folders without masks of their own, which must find a mask for half of their images, by name."""
+    waiting = [entry for found in partners.values() for entry in found if entry[2].lone_masks]
+    for place, extra, match in waiting:
+        for other in image_places:
+            mine, theirs = split_of(place.folder), split_of(other.folder)
+            if other.folder in partners or not match.lone_masks or (mine and theirs and mine != theirs):
+                continue
+            more = match_names(tree.folders[other.folder], match.lone_masks, derive=False)
+            if 2 * len(more.pairs) >= len(tree.folders[other.folder]):
+                match.lone_masks, more.lone_masks = more.lone_masks, []
+                partners[other.folder].append((place, extra, more))
 
 
 class _Sisters:

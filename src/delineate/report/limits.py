@@ -9,6 +9,8 @@ from delineate.report.run_files import RunFiles
 from delineate.report.scoring_view import scored_parts, scores_of, statistics, unit_of
 
 _FEW, _SOME = 10, 30
+#: Below this many persons the bootstrap interval covers clearly less than it says (docs/statistics.md).
+_BOOTSTRAP_NEEDS = 15
 _WIDE_INTERVAL = 0.1
 _RARE = 0.01
 
@@ -44,6 +46,8 @@ def _of_scores(files: RunFiles, part: str, language: str) -> list[tuple[str, dic
     interval = statistics(numbers, "dice")["ci95"]
     if interval and interval[1] - interval[0] > _WIDE_INTERVAL:
         found.append(("wide", {"low": number(interval[0], 2), "high": number(interval[1], 2)}))
+    if interval and n < _BOOTSTRAP_NEEDS:
+        found.append(("narrow", {"n": n}))
     if unit != "patient":
         found.append((f"unit-{unit}", {}))
     pairs = [c for score in scores for c in score.classes]

@@ -11,9 +11,10 @@ import tifffile
 from tests.workflows.small import small_options
 
 import delineate as dl
-from delineate.errors import DataError, RunError, UsageError
+from delineate.errors import DataError, RecipeError, RunError, UsageError
 from delineate.events import EpochFinished, Event, StageFinished
 from delineate.inference import ModelFile, Predictor
+from delineate.workflows.options import SplitOptions
 from delineate.workflows.running import RunResult, run
 
 FILES = (
@@ -91,6 +92,18 @@ def test_a_run_is_not_overwritten_unasked(finished: RunResult, small_data: Path,
     assert (tmp_path / "thesis.docx").exists()
 
 
+def test_a_run_is_resumed_from_another_folder(small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every path that was given is kept whole, also those of a split file and a table."""
+    monkeypatch.chdir(tmp_path)
+    Path("split.csv").write_text("person,part\n")
+    options = small_options(small_data, splitting=SplitOptions(split_file=Path("split.csv")))
+    with pytest.raises(RecipeError):  # the file is empty; what was asked for is saved all the same
+        run(out=tmp_path / "run", options=options)
+    saved = json.loads((tmp_path / "run" / "options.json").read_text())
+    assert Path(saved["splitting"]["split_file"]) == tmp_path / "split.csv"
+    assert Path(saved["data"]).is_absolute()
+
+
 def test_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="not a run folder"):
         run(out=tmp_path, resume=True)
@@ -119,8 +132,6 @@ def test_a_crash_between_stages_loses_nothing(small_data: Path, tmp_path: Path) 
 
 
 def test_cross_validation_scores_everybody_once(small_data: Path, tmp_path: Path) -> None:
-    from delineate.workflows.options import SplitOptions
-
     options = small_options(small_data, epochs=1, splitting=SplitOptions(folds=3))
     result = run(out=tmp_path / "cv", options=options)
     assert result.summary["test"]["n"] == 8

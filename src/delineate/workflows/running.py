@@ -117,7 +117,7 @@ def _work(
     folder = _open(options, out, resume, overwrite)
     options = folder.options()
     clock = Clock()
-    resumed = bool(folder.done())
+    resumed = "plan" in folder.done()
     folds = _prepare(folder, options, clock, on_event)
     provenance = _provenance(folder, options)
     for number, fold in enumerate(folds):
@@ -150,8 +150,21 @@ def _open(options: RunOptions | None, out: Path | None, resume: bool, overwrite:
         return folder
     assert options is not None
     locate(options.data, options.reading)  # a slip of the pen leaves no run folder behind
-    folder.begin(options.model_copy(update={"data": options.data.resolve()}), overwrite=overwrite)
+    folder.begin(_anchored(options), overwrite=overwrite)
     return folder
+
+
+def _anchored(options: RunOptions) -> RunOptions:
+    """Every path absolute, so that a run can be resumed from another folder."""
+    table, split_file, recipe = options.reading.table, options.splitting.split_file, options.recipe_file
+    return options.model_copy(
+        update={
+            "data": options.data.resolve(),
+            "reading": options.reading.model_copy(update={"table": table and table.resolve()}),
+            "splitting": options.splitting.model_copy(update={"split_file": split_file and split_file.resolve()}),
+            "recipe_file": recipe and recipe.resolve(),
+        }
+    )
 
 
 def _prepare(folder: RunFolder, options: RunOptions, clock: Clock, on_event: EventSink) -> list[Fold]:

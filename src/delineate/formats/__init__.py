@@ -10,7 +10,7 @@ from delineate.formats import pictures, tiff, arrays, nifti, itk, dicom  # the o
 
 # isort: on
 from delineate.formats.base import Format, registry
-from delineate.formats.dicom_file import patient_key
+from delineate.formats.dicom_identity import patient_key
 from delineate.formats.dicom_series import find_series
 from delineate.formats.reading import read_header, read_image, read_labels
 from delineate.formats.sniff import format_of, suffix_of

@@ -1,8 +1,7 @@
-"""Opening one DICOM object safely, and what its attributes say about its grid. Pixels are decoded in ``dicom``."""
+"""Opening one DICOM object safely, and what its attributes say about its grid. Pixels are decoded in ``dicom_pixels``."""
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import zlib
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.formats.bounds import check_grid
-from delineate.formats.trouble import check_file, guarded, unreadable
+from delineate.formats.trouble import unreadable
 from delineate.formats.types import LIMITS, Limits
 
 _DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -29,7 +28,7 @@ def open_dicom(path: Path, limits: Limits = LIMITS, *, pixels: bool = False, tag
     """The dataset, without its pixels unless asked. Objects without an image are refused as ``not-an-image``."""
     import pydicom
 
-    _check_deflated(path, limits)
+    check_deflated(path, limits)
     dataset = pydicom.dcmread(path, stop_before_pixels=not pixels, specific_tags=tags, force=True)
     if pixels and "TransferSyntaxUID" not in dataset.file_meta:  # no preamble: pydicom found the coding by looking
         from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -47,7 +46,7 @@ def _kind(dataset: Any) -> str:
     return str(getattr(uid, "name", uid or "unknown kind"))
 
 
-def _check_deflated(path: Path, limits: Limits) -> None:
+def check_deflated(path: Path, limits: Limits) -> None:
     """A deflated object is inflated whole by pydicom: count first, in constant memory, how much that would be."""
     with path.open("rb") as file:
         head = file.read(1024)
@@ -128,24 +127,3 @@ def pixel_spacing(dataset: Any, frame: int = 0) -> tuple[tuple[float, float] | N
         if steps is not None and (np.abs(steps) > 0).all():
             return (abs(float(steps[0])) * 10, abs(float(steps[1])) * 10), "PhysicalDelta"  # centimetres
     return None, None
-
-
-def patient_key(path: Path) -> str | None:
-    """Twelve hex digits that are the same for the same PatientID, for grouping; None where the file has none.
-
-    A plain SHA-256 (FIPS 180-4) cut short: it keeps identifiers out of tables and logs, but who can guess an identifier can
-    check the guess. It is no anonymisation. ``path`` is a file, or a folder whose first DICOM file is asked.
-    """
-    import pydicom
-
-    if path.is_dir():
-        from delineate.formats.dicom_series import dicom_files
-
-        first = next(iter(dicom_files(path)), None)
-        return patient_key(first) if first is not None else None
-    check_file(path, LIMITS)
-    with guarded(path):
-        _check_deflated(path, LIMITS)
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["PatientID"], force=True)
-        identity = str(dataset.get("PatientID") or "").strip()
-    return hashlib.sha256(f"delineate:{identity}".encode()).hexdigest()[:12] if identity else None

@@ -6,8 +6,9 @@ and columns, both LPS+ mm. File names, slice numbers and SliceLocation say nothi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,9 @@ class Planes:
     orientation: NDArray[np.float64]
     depths: NDArray[np.float64]
     problems: tuple[str, ...]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """For a person: ``gaps`` ((slice before, slice after, how many are missing), …) counted from 1, ``tilt_degrees``,
+    ``steps_mm`` (least, largest) where they are uneven."""
 
     def geometry(self, plane: tuple[int, int], spacing: tuple[float, float] | None, count: int | None = None) -> Geometry:
         """Of the stack of ``count`` planes (all, if not given); without spacing or step only its shape is known."""
@@ -66,15 +70,21 @@ def arrange(positions: Sequence[NDArray[np.float64]], orientation: NDArray[np.fl
     if not len(kept):
         return Planes(places, points[0], None, orientation, depths, tuple(problems))
     usual = float(np.median(kept))
+    facts: dict[str, Any] = {}
     if (kept > _GAP * usual).any():
         problems.append("missing-slice")
+        wide = [int(i) for i in np.flatnonzero(gaps > _GAP * usual)]
+        facts["gaps"] = tuple((i + 1, i + 2, max(1, round(float(gaps[i]) / usual) - 1)) for i in wide)
     elif (np.abs(kept - usual) > _UNEVEN * usual).any():
         problems.append("uneven-spacing")
+        facts["steps_mm"] = (round(float(kept.min()), 4), round(float(kept.max()), 4))
     way = points[-1] - points[0]
-    sideways = way - normal * float(way @ normal)
-    if np.linalg.norm(sideways) > _TILT * float(way @ normal):
+    depth = float(way @ normal)
+    sideways = float(np.linalg.norm(way - normal * depth))
+    if sideways > _TILT * depth:
         problems.append("gantry-tilt")
-    along = way / float(way @ normal)  # per mm of depth: leans where the gantry was tilted
+        facts["tilt_degrees"] = round(float(np.degrees(np.arctan2(sideways, depth))), 2)
+    along = way / depth  # per mm of depth: leans where the gantry was tilted
     even = not problems or problems == ["gantry-tilt"]
     step = way / (len(points) - 1) if even else along * usual
-    return Planes(places, points[0], step, orientation, depths, tuple(problems))
+    return Planes(places, points[0], step, orientation, depths, tuple(problems), facts)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from delineate.domain import Geometry
 from delineate.formats.bounds import check_grid
-from delineate.formats.dicom import decode
 from delineate.formats.dicom_file import (
     check_dicom,
     frames_of,
@@ -25,6 +24,7 @@ from delineate.formats.dicom_file import (
     pixel_spacing,
     position_of,
 )
+from delineate.formats.dicom_pixels import decode
 from delineate.formats.dicom_planes import Planes, arrange
 from delineate.formats.trouble import unreadable
 from delineate.formats.types import Header, Limits, RawLabels

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from delineate.domain import Geometry, Image
 from delineate.errors import UnreadableFile
-from delineate.formats.dicom import decode, modality_values
 from delineate.formats.dicom_file import (
     PLANAR,
     SEGMENTATIONS,
@@ -25,6 +24,8 @@ from delineate.formats.dicom_file import (
     pixel_spacing,
     position_of,
 )
+from delineate.formats.dicom_object import object_header, read_object
+from delineate.formats.dicom_pixels import decode, modality_values
 from delineate.formats.dicom_planes import Planes, arrange
 from delineate.formats.samples import colour_of, native
 from delineate.formats.sniff import format_of
@@ -160,7 +161,7 @@ def _grid(series: Series, part: _Members, limits: Limits) -> tuple[Geometry, dic
     plane = (int(first.Rows), int(first.Columns))
     planes = _planes(part)
     geometry = planes.geometry(plane, spacing) if planes is not None else Geometry((len(part), *plane))
-    meta: dict[str, Any] = {"problems": series.problems}
+    meta: dict[str, Any] = {"problems": series.problems, "files": series.files, **(planes.facts if planes is not None else {})}
     if source not in (None, "PixelSpacing"):
         meta["spacing_from"] = source
     return geometry, meta
@@ -178,9 +179,11 @@ def series_header(folder: Path, item: str | None, limits: Limits) -> Header:
     """Header of a series in a folder (see :func:`find_series`)."""
     series = choose_series(folder, item)
     if len(series.files) == 1:
-        from delineate.formats.reading import read_header
-
-        return read_header(series.files[0], limits=limits)
+        (path,) = series.files
+        with guarded(path):
+            dataset = open_dicom(path, limits)
+            check_dicom(path, dataset, limits)
+            return object_header(path, dataset, limits)
     part = list(_open_all(series, limits, pixels=False))
     geometry, meta = _grid(series, part, limits)
     channels = int(part[0][1].get("SamplesPerPixel") or 1)
@@ -197,9 +200,8 @@ def read_series(folder: Path, item: str | None, limits: Limits) -> Image:
     """
     series = choose_series(folder, item)
     if len(series.files) == 1:
-        from delineate.formats.reading import read_image
-
-        return read_image(series.files[0], limits=limits)
+        with guarded(series.files[0]):
+            return read_object(series.files[0], None, limits)
     geometry, meta = _grid(series, list(_open_all(series, limits, pixels=False)), limits)
     planes: list[NDArray[Any]] = []
     for path, dataset in _open_all(series, limits, pixels=True):

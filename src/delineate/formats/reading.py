@@ -9,6 +9,7 @@ import numpy as np
 
 from delineate.domain import Geometry, Image
 from delineate.formats.base import Format, registry
+from delineate.formats.dicom_series import read_series, series_header
 from delineate.formats.sniff import format_of
 from delineate.formats.trouble import check_file, guarded, unreadable
 from delineate.formats.types import LIMITS, Header, Limits, RawLabels
@@ -23,8 +24,6 @@ def read_header(path: Path, *, limits: Limits = LIMITS) -> Header:
     path = Path(path)
     with guarded(path):
         if path.is_dir():
-            from delineate.formats.dicom_series import series_header
-
             return series_header(path, None, limits)
         return _format(path, limits).header(path, limits)
 
@@ -38,8 +37,6 @@ def read_image(path: Path, *, index: int | None = None, item: str | None = None,
     path = Path(path)
     with guarded(path):
         if path.is_dir():
-            from delineate.formats.dicom_series import read_series
-
             image = read_series(path, item, limits)
         else:
             image = _format(path, limits).image(path, index, item, limits)
@@ -57,8 +54,6 @@ def read_labels(path: Path, *, index: int | None = None, item: str | None = None
     path = Path(path)
     with guarded(path):
         if path.is_dir():
-            from delineate.formats.dicom_series import read_series
-
             image = read_series(path, item, limits)
             if image.channels != 1:
                 raise unreadable("unsupported", path, f"a mask with {image.channels} channels")

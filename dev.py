@@ -29,6 +29,7 @@ IN_CI = os.environ.get("CI", "").lower() == "true"
 #: What the tests use beside Python: (a program or file that shows it is there, Debian package, what for)
 SYSTEM = [
     ("chromium", "chromium", "looking at reports as a browser shows them"),
+    ("dciodvfy", "dicom3tools", "checking DICOM segmentations against the standard"),
     ("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc", "fonts-wqy-microhei", "Chinese text in pictures"),
 ]
 

@@ -197,7 +197,8 @@ def _augmentation(
     if wanted == "none":
         code = "augment-none"
     elif sided:
-        changes, code = {"flip_horizontal": 0.0}, "augment-sided"
+        # half a turn exchanges the sides as a mirror does
+        changes, code = {"flip_horizontal": 0.0, "flip_vertical": 0.0, "transpose": 0.0, "rotate_90": 0.0}, "augment-sided"
     elif (crop and _same_scale(fingerprint)) or (crop and fingerprint.unit == "block"):
         changes = {"flip_horizontal": 0.5, "flip_vertical": 0.5, "transpose": 0.5}
         code = "augment-any-side-up"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from delineate.recipe.strict import StrictModel
 
@@ -16,6 +16,14 @@ class Augmentation(StrictModel):
     ``transpose`` probability · ``brightness`` in standard deviations · ``contrast`` fraction · ``gamma`` fraction ·
     ``noise`` standard deviations (upper end) · ``blur`` pixels sigma (upper end) · ``elastic`` pixels ·
     ``cutout`` number of holes.
+
+    What the presets of reference systems need beside (written to recipe.json only where it is used):
+    ``rotate_90`` probability of a turn by 0, 90, 180 or 270 degrees · ``resized_crop`` (least, most) share of the image's area
+    that is cut out and brought to full size, its width to height within 3:4 … 4:3 (``None``: no such crop) · ``affine_chance``
+    probability that ``rotate``, ``scale``, ``shear`` and ``shift`` act on an image, together · ``cutout_chance`` the same for the
+    holes · ``cutout_pixels`` side of every hole in pixels of the working size (0: 5 to 20 % of the side) · ``cutout_dark`` holes
+    are as dark as the image's darkest pixel, not as its mean · ``mirror_border`` what lies outside is the image mirrored, not its
+    edge repeated.
     """
 
     rotate: float = 0.0
@@ -32,7 +40,54 @@ class Augmentation(StrictModel):
     blur: float = 0.0
     elastic: float = 0.0
     cutout: int = 0
+    rotate_90: float = Field(default=0.0, ge=0, le=1)
+    resized_crop: tuple[float, float] | None = None
+    affine_chance: float = Field(default=1.0, ge=0, le=1)
+    cutout_chance: float = Field(default=1.0, ge=0, le=1)
+    cutout_pixels: int = Field(default=0, ge=0)
+    cutout_dark: bool = False
+    mirror_border: bool = False
 
+    @field_validator("resized_crop")
+    @classmethod
+    def _shares(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not 0 < value[0] <= value[1] <= 1:
+            raise ValueError("must be two shares of the area, 0 < least <= most <= 1")
+        return value
+
+    @model_serializer(mode="wrap")
+    def _plain(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_defaults(self, write(self), _LATER_CHANGES)
+
+
+#: What came after the first runs were made is written only where it is used: their recipes keep their digest, and go on.
+_LATER_CHANGES = (
+    "rotate_90",
+    "resized_crop",
+    "affine_chance",
+    "cutout_chance",
+    "cutout_pixels",
+    "cutout_dark",
+    "mirror_border",
+)
+_LATER_TRAINING = ("encoder_lr", "encoder_weight_decay")
+
+
+def _without_defaults(model: StrictModel, data: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    for name in names:
+        if name in data and getattr(model, name) == type(model).model_fields[name].default:
+            del data[name]
+    return data
+
+
+_R5_LIGHT: dict[str, Any] = {
+    "resized_crop": (0.08, 1.0),
+    "transpose": 0.5,
+    "flip_horizontal": 0.5,
+    "flip_vertical": 0.5,
+    "rotate_90": 0.5,
+}
+_R5_DROPOUT: dict[str, Any] = {"cutout": 8, "cutout_pixels": 8, "cutout_chance": 0.5, "cutout_dark": True}
 
 AUGMENTATION_PRESETS: dict[str, Augmentation] = {
     "none": Augmentation(),
@@ -54,6 +109,16 @@ AUGMENTATION_PRESETS: dict[str, Augmentation] = {
         elastic=6.0,
         cutout=4,
     ),
+    # R2's Keras variant names rotation, shift, shear, zoom and flip without their ranges; these are those of the Keras U-Net that
+    # most projects of its kind began from (github.com/zhixuhao/unet, main.py: rotation_range=0.2, shifts, shear and zoom 0.05,
+    # horizontal_flip, fill_mode "nearest"). Keras means degrees by 0.2 and 0.05, so that rotation and shear hardly act.
+    "r2_keras": Augmentation(rotate=0.2, scale=0.05, shear=0.05, shift=0.05, flip_horizontal=0.5),
+    # R5 names transforms of Albumentations; the numbers are the defaults of its releases 0.4 to 1.3: RandomResizedCrop(scale=(0.08,
+    # 1), ratio=(3/4, 4/3), p=1), Transpose, HorizontalFlip, VerticalFlip and RandomRotate90(p=0.5), CoarseDropout(8 holes of 8 × 8
+    # pixels, fill 0, p=0.5), ShiftScaleRotate(0.0625, 0.1, 45°, BORDER_REFLECT_101, p=0.5).
+    "r5_light": Augmentation(**_R5_LIGHT),
+    "r5_medium": Augmentation(**_R5_LIGHT, **_R5_DROPOUT),
+    "r5_heavy": Augmentation(**_R5_LIGHT, **_R5_DROPOUT, rotate=45, scale=0.1, shift=0.0625, affine_chance=0.5, mirror_border=True),
 }
 
 
@@ -122,9 +187,4 @@ class Training(StrictModel):
 
     @model_serializer(mode="wrap")
     def _plain(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What came after the first runs were made is written only where it is used: their recipes keep their digest, and go on."""
-        data: dict[str, Any] = write(self)
-        for name in ("encoder_lr", "encoder_weight_decay"):
-            if name in data and data[name] == type(self).model_fields[name].default:
-                del data[name]
-        return data
+        return _without_defaults(self, write(self), _LATER_TRAINING)

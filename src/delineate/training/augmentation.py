@@ -1,7 +1,8 @@
 """Random changes: first drawn as plain numbers from the batch's generator, then applied to the whole batch at once.
 
 Rotation, scaling, shear, shift, flips, elastic displacement, the crop and the resampling to the working size are one grid and one
-bilinear interpolation of images and one-hot labels together. Outside the plane its edge is repeated, in image and labels alike.
+bilinear interpolation of images and one-hot labels together. Outside the plane its edge is repeated (or its mirror image lies
+there), in image and labels alike.
 Where the working size is less than half of the plane, the plane is averaged over whole pixels first, so that nothing aliases.
 """
 
@@ -21,6 +22,8 @@ from delineate.recipe import Augmentation
 
 _SOMETIMES = 0.5  # share of images that get gamma and noise; the dear changes are not worth their time on every image
 _RARELY = 0.25  # share of images that are blurred
+_TRIES = 10
+_QUARTERS = np.array([[[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]], dtype=np.float64)
 _ONE_HOT_UP_TO = 4  # classes; beyond, labels are taken from the nearest pixel
 
 
@@ -41,11 +44,13 @@ class Changes:
     noise, blur
         (B,): standard deviations; 0 for none.
     holes
-        (B, n, 4): row, column, height, width as fractions.
+        (B, n, 4): row, column, height, width as fractions; holes of no height are none.
     bend
         (B, 2, g, g): displacement at knots in pixels, ``None`` for none.
     seed
         Of the noise.
+    dark, mirror
+        What fills holes (the darkest pixel, or the mean), and what lies outside of the plane (its mirror image, or its edge).
     """
 
     matrix: NDArray[np.float64]
@@ -58,6 +63,8 @@ class Changes:
     holes: NDArray[np.float64]
     bend: NDArray[np.float32] | None
     seed: int
+    dark: bool = False
+    mirror: bool = False
 
 
 def draw(recipe: Augmentation, rng: np.random.Generator, batch: int, channels: int, size: tuple[int, int]) -> Changes:
@@ -71,6 +78,8 @@ def draw(recipe: Augmentation, rng: np.random.Generator, batch: int, channels: i
 
     angle, shear = np.deg2rad(around(recipe.rotate)), np.tan(np.deg2rad(around(recipe.shear)))
     zoom = np.exp(around(math.log1p(recipe.scale)))  # as often larger as smaller
+    moved = chance(recipe.affine_chance) if recipe.affine_chance < 1 else np.ones(batch, dtype=bool)
+    angle, shear, zoom = angle * moved, shear * moved, np.where(moved, zoom, 1.0)
     cos, sin = np.cos(angle), np.sin(angle)
     matrix = np.empty((batch, 2, 2))
     matrix[:, 0, 0], matrix[:, 0, 1] = cos, -sin
@@ -81,7 +90,14 @@ def draw(recipe: Augmentation, rng: np.random.Generator, batch: int, channels: i
     matrix[:, :, 1] *= np.where(chance(recipe.flip_vertical), -1.0, 1.0)[:, None]
     swapped = chance(recipe.transpose)
     matrix[swapped] = matrix[swapped][:, :, ::-1]
-    shift = around(recipe.shift, 2)
+    shift = around(recipe.shift, 2) * moved[:, None]
+    if recipe.rotate_90:
+        quarters = np.where(chance(recipe.rotate_90), rng.integers(0, 4, batch), 0)
+        matrix = matrix @ _QUARTERS[quarters]
+    if recipe.resized_crop is not None:
+        part = _resized_crop(recipe.resized_crop, rng, batch, size)  # (B, 2) of the plane's (width, height)
+        matrix = part[:, :, None] * matrix
+        shift = part * shift + rng.uniform(-0.5, 0.5, (batch, 2)) * (1 - part)
 
     gain = 1.0 + around(min(recipe.contrast, 0.95), channels)
     offset = around(recipe.brightness, channels)
@@ -89,13 +105,37 @@ def draw(recipe: Augmentation, rng: np.random.Generator, batch: int, channels: i
     noise = np.where(chance(_SOMETIMES), np.abs(around(recipe.noise)), 0.0)
     blur = np.where(chance(_RARELY), np.abs(around(recipe.blur)), 0.0)
     holes = np.concatenate([rng.random((batch, recipe.cutout, 2)), rng.uniform(0.05, 0.2, (batch, recipe.cutout, 2))], axis=2)
+    if recipe.cutout_pixels:  # whole holes: they begin where they still fit
+        holes[:, :, 2:] = np.minimum((recipe.cutout_pixels + 0.01) / np.array(size), 1.0)
+        holes[:, :, :2] *= 1 - holes[:, :, 2:]
+    if recipe.cutout_chance < 1:
+        holes[~chance(recipe.cutout_chance), :, 2:] = 0.0
     bend = None
     if recipe.elastic:
         knots = max(4, min(size) // 32 + 2)  # about 32 pixels between knots: smooth, and small beside an organ
         bend = (rng.standard_normal((batch, 2, knots, knots)) * recipe.elastic / 2).astype(np.float32)
     seed = int(rng.integers(2**62))
     single = [a.astype(np.float32) for a in (gain, offset, exponent, noise, blur)]
-    return Changes(matrix, shift, single[0], single[1], single[2], single[3], single[4], holes, bend, seed)
+    gains, offsets, exponents, noises, blurs = single
+    return Changes(
+        matrix, shift, gains, offsets, exponents, noises, blurs, holes, bend, seed, recipe.cutout_dark, recipe.mirror_border
+    )
+
+
+def _resized_crop(shares: tuple[float, float], rng: np.random.Generator, batch: int, size: tuple[int, int]) -> NDArray[np.float64]:
+    """(B, 2): width and height of crops as shares of the plane's; area within ``shares`` of the plane's, width to height within
+    3:4 … 4:3. As in Inception's training (Szegedy et al. 2014, arXiv:1409.4842): of ten draws the first that lies inside; where
+    none does, the largest part of a fitting shape."""
+    height, width = size
+    area = rng.uniform(*shares, (batch, _TRIES))
+    ratio = np.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3), (batch, _TRIES)))
+    sides = np.stack([np.sqrt(area * ratio * height / width), np.sqrt(area / ratio * width / height)], axis=2)  # (B, tries, 2)
+    fits = (sides <= 1).all(axis=2)
+    rows = np.arange(batch)
+    chosen = sides[rows, fits.argmax(axis=1)]
+    shape = min(max(width / height, 3 / 4), 4 / 3)
+    whole = np.array([min(1.0, shape * height / width), min(1.0, width / (shape * height))])
+    return np.where(fits.any(axis=1)[:, None], chosen, whole)
 
 
 def reach(changes: Changes, size: tuple[int, int]) -> tuple[int, int]:
@@ -155,7 +195,8 @@ def apply_geometry(
         stacked = images
     if step > 1:
         stacked = F.avg_pool2d(stacked, step)
-    warped = F.grid_sample(stacked, grid(step), mode="bilinear", padding_mode="border", align_corners=False)
+    outside = "reflection" if changes.mirror else "border"
+    warped = F.grid_sample(stacked, grid(step), mode="bilinear", padding_mode=outside, align_corners=False)
     if soft:
         shares = warped[:, images.shape[1] :]  # (b, K, rows, columns)
         if regions:
@@ -166,7 +207,7 @@ def apply_geometry(
             target = torch.cat([1 - shares.sum(dim=1, keepdim=True), shares], dim=1).argmax(dim=1).to(torch.uint8)
         return warped[:, : images.shape[1]], target
     maps = labels if regions else labels[:, None]
-    nearest = F.grid_sample(maps.float(), grid(1), mode="nearest", padding_mode="border", align_corners=False).to(torch.uint8)
+    nearest = F.grid_sample(maps.float(), grid(1), mode="nearest", padding_mode=outside, align_corners=False).to(torch.uint8)
     return warped, nearest if regions else nearest[:, 0]
 
 
@@ -197,9 +238,11 @@ def apply_intensity(changes: Changes, images: Tensor) -> Tensor:
         images[torch.from_numpy(noisy)] += grain * torch.from_numpy(changes.noise[noisy]).view(-1, 1, 1, 1)
 
     for index, holes in enumerate(changes.holes):
+        holes = holes[holes[:, 2] > 0]
+        fill = images[index].amin(dim=(1, 2), keepdim=True) if changes.dark and len(holes) else mean[index]
         for top, left, tall, wide in holes:
             y, x = int(top * height), int(left * width)
-            images[index, :, y : y + max(1, int(tall * height)), x : x + max(1, int(wide * width))] = mean[index]
+            images[index, :, y : y + max(1, int(tall * height)), x : x + max(1, int(wide * width))] = fill
     return images
 
 

@@ -60,6 +60,18 @@ class Geometry:
     def ndim(self) -> int:
         return len(self.shape)
 
+    @property
+    def voxel_mm3(self) -> float | None:
+        """Volume of a voxel of a 3-D grid in mm³; ``None`` where it is unknown.
+
+        By the affine where there is one: the slices of a tilted gantry lean, and are closer than their centres are apart.
+        """
+        if self.ndim != 3:
+            return None
+        if self.affine is not None:
+            return float(abs(np.linalg.det(self.affine[:3, :3])))
+        return None if self.spacing is None else float(np.prod(self.spacing))
+
     def same_grid(self, other: Geometry, tolerance_mm: float = 1e-3) -> bool:
         """Same shape and, where both are known, the same spacing and affine within ``tolerance_mm``."""
         if self.shape != other.shape:

@@ -15,7 +15,7 @@ from delineate.formats.dicom_series import find_series
 from delineate.formats.reading import read_header, read_image, read_labels
 from delineate.formats.sniff import format_of, suffix_of
 from delineate.formats.trouble import CODES
-from delineate.formats.types import LIMITS, Header, Limits, RawLabels, Series
+from delineate.formats.types import LIMITS, Header, Limits, RawLabels, Series, is_irregular
 from delineate.formats.writing import write_labels, write_probabilities
 
 IMAGE_SUFFIXES: frozenset[str]
@@ -40,6 +40,7 @@ __all__ = [
     "Series",
     "find_series",
     "format_of",
+    "is_irregular",
     "patient_key",
     "read_header",
     "read_image",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,22 @@ from delineate.formats.sniff import format_of
 from delineate.formats.trouble import check_file, guarded, unreadable
 from delineate.formats.types import LIMITS, Header, Limits, Series
 
+#: What tells volumes of one series apart that lie at the same places, the most meaningful first.
+_TELLING = (
+    "TemporalPositionIdentifier",
+    "EchoNumbers",
+    "EchoTime",
+    "DiffusionBValue",
+    "InversionTime",
+    "TriggerTime",
+    "ImageType",
+    "ComplexImageComponent",
+    "ConvolutionKernel",
+    "AcquisitionNumber",
+    "ContentTime",
+    "AcquisitionTime",
+)
+
 _TAGS = [
     "SOPClassUID",
     "SeriesInstanceUID",
@@ -48,6 +64,7 @@ _TAGS = [
     "ImagerPixelSpacing",
     "SliceThickness",
     "SpacingBetweenSlices",
+    *_TELLING,
 ]
 
 
@@ -69,9 +86,10 @@ def find_series(folder: Path) -> list[Series]:
     """The image series directly in ``folder`` (not below it), each with its files sorted along the slice normal.
 
     Files of one SeriesInstanceUID that differ in orientation or size cannot be one volume: each part is a Series of its own
-    (``uid#1``, ``uid#2`` …) with the problem ``mixed-orientation`` (or ``mixed-size``). X-ray, ultrasound and photographs are
-    one Series a file, as is every multi-frame file. Segmentations and objects without pixels are not listed; files that cannot
-    be read are passed over (read them by themselves to hear why).
+    (``uid#1``, ``uid#2`` …) with the problem ``mixed-orientation`` (or ``mixed-size``). So do files at the same places that an
+    attribute tells apart (time point, echo, b-value, image type …): ``several-volumes``, the attribute as ``facts["split_by"]``.
+    X-ray, ultrasound and photographs are one Series a file, as is every multi-frame file. Segmentations and objects without pixels
+    are not listed; files that cannot be read are passed over (read them by themselves to hear why).
     """
     groups: dict[str, list[tuple[Path, Any]]] = defaultdict(list)
     for path in dicom_files(Path(folder)):
@@ -86,10 +104,13 @@ def find_series(folder: Path) -> list[Series]:
     found = []
     for uid, members in groups.items():
         parts, why = _parts(members)
-        for number, part in enumerate(parts, 1):
-            files, problems = _sorted(part)
-            name = uid if len(parts) == 1 else f"{uid}#{number}"
-            found.append(Series(Path(folder), name, str(part[0][1].get("Modality", "")), files, (*why, *problems)))
+        volumes = [(volume, by) for part in parts for volume, by in _volumes(part)]
+        for number, (part, by) in enumerate(volumes, 1):
+            files, problems, facts = _sorted(part)
+            if by:
+                problems, facts = ("several-volumes", *problems), {**facts, "split_by": by}
+            name = uid if len(volumes) == 1 else f"{uid}#{number}"
+            found.append(Series(Path(folder), name, str(part[0][1].get("Modality", "")), files, (*why, *problems), facts))
     return found
 
 
@@ -114,6 +135,26 @@ def _parts(members: _Members) -> tuple[list[_Members], tuple[str, ...]]:
     return list(parts.values()), why
 
 
+def _volumes(part: _Members) -> list[tuple[_Members, str]]:
+    """``part`` itself, or where several files lie at one place, the volumes that one attribute makes of it, and that attribute.
+
+    Taken only if it leaves no two files of a volume at one place, and volumes of one size: anything else would be a guess.
+    """
+    planes = _planes(part) if len(part) > 1 else None
+    if planes is None or "duplicate-position" not in planes.problems:
+        return [(part, "")]
+    for name in _TELLING:
+        groups: dict[str, _Members] = defaultdict(list)
+        for path, dataset in part:
+            groups[str(dataset.get(name, ""))].append((path, dataset))
+        if len(groups) < 2 or len({len(group) for group in groups.values()}) > 1:
+            continue
+        arranged = [_planes(group) for group in groups.values()]
+        if all(one is not None and "duplicate-position" not in one.problems for one in arranged):
+            return [(group, name) for _, group in sorted(groups.items(), key=lambda entry: _natural(Path(entry[0])))]
+    return [(part, "")]
+
+
 def _planes(part: _Members) -> Planes | None:
     """None where any file lacks a position or an orientation."""
     positions = [position_of(dataset) for _, dataset in part]
@@ -127,14 +168,14 @@ def _planes(part: _Members) -> Planes | None:
     return arrange([position for position in positions if position is not None], orientation, abs(thickness) or None)
 
 
-def _sorted(part: _Members) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def _sorted(part: _Members) -> tuple[tuple[Path, ...], tuple[str, ...], Mapping[str, Any]]:
     if len(part) == 1:
-        return (part[0][0],), ()
+        return (part[0][0],), (), {}
     planes = _planes(part)
     if planes is None:
         by_number = sorted(part, key=lambda member: (int(member[1].get("InstanceNumber") or 0), _natural(member[0])))
-        return tuple(path for path, _ in by_number), ("no-position",)
-    return tuple(part[i][0] for i in planes.order), planes.problems
+        return tuple(path for path, _ in by_number), ("no-position",), {}
+    return tuple(part[i][0] for i in planes.order), planes.problems, planes.facts
 
 
 def choose_series(folder: Path, item: str | None) -> Series:
@@ -161,7 +202,7 @@ def _grid(series: Series, part: _Members, limits: Limits) -> tuple[Geometry, dic
     plane = (int(first.Rows), int(first.Columns))
     planes = _planes(part)
     geometry = planes.geometry(plane, spacing) if planes is not None else Geometry((len(part), *plane))
-    meta: dict[str, Any] = {"problems": series.problems, "files": series.files, **(planes.facts if planes is not None else {})}
+    meta: dict[str, Any] = {"problems": series.problems, "files": series.files, **series.facts}
     if source not in (None, "PixelSpacing"):
         meta["spacing_from"] = source
     return geometry, meta

@@ -72,3 +72,14 @@ class Series:
     files: tuple[Path, ...]
     problems: tuple[str, ...] = ()
     """Codes such as ``missing-slice``, ``gantry-tilt``, ``mixed-orientation``, ``duplicate-position``."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Numbers to the problems: ``gaps``, ``tilt_degrees``, ``steps_mm`` (see ``dicom_planes.Planes``), ``split_by``."""
+
+
+#: Problems with which no affine is right beyond the first slices: masks are written without a position, mm³ are not given.
+IRREGULAR = frozenset({"missing-slice", "uneven-spacing"})
+
+
+def is_irregular(meta: Mapping[str, Any]) -> bool:
+    """Whether an image's ``meta`` says that its slices are not evenly spaced."""
+    return not IRREGULAR.isdisjoint(meta.get("problems", ()))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from delineate.domain import Image, LabelSet, Mask
-from delineate.errors import UsageError
+from delineate.errors import DataError, MissingExtra, UsageError
 from delineate.formats import write_labels, write_probabilities
+from delineate.formats.segment_codes import SegmentCode
 from delineate.formats.writing import MASK_FORMAT
 from delineate.inference.inputs import Job, resolved
 
@@ -24,8 +28,25 @@ _SUFFIXES = {
     "mha": (".mha",),
     "npy": (".npy",),
     "npz": (".npz",),
+    "dicom-seg": (".dcm",),
 }
+FORMATS = tuple(_SUFFIXES)
+_SEG = "dicom-seg"
 _PICTURES = ("png", "tiff")
+
+
+@dataclass(frozen=True)
+class Form:
+    """In which form masks are written. ``format``: as asked, ``None`` that of the image. The rest is for DICOM segmentations: the
+    ``model`` that made them and its ``version``, ``codes`` by class name, and whether patient and study are copied
+    (``identity``; see :mod:`delineate.formats.dicom_seg_write`)."""
+
+    format: str | None = None
+    model: str = "model"
+    version: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, SegmentCode] = field(default_factory=dict)
+    identity: bool = True
 
 
 @dataclass
@@ -49,12 +70,12 @@ class Outputs:
                 self.taken.add(key)
                 return path
 
-    def masks(self, base: Path, image: Image, job: Job, labels: LabelSet, asked: str | None) -> list[Path]:
-        """The mask files to be written for ``image``: one, or one per class where classes overlap."""
-        name = mask_format(image, asked)
+    def masks(self, base: Path, image: Image, job: Job, labels: LabelSet, form: Form) -> list[Path]:
+        """The mask files to be written for ``image``: one, or one per class where classes overlap (but in a DICOM segmentation)."""
+        name = mask_format(image, form.format)
         suffixes = _SUFFIXES.get(name, (job.suffix,))
         suffix = job.suffix if job.suffix in suffixes else suffixes[0]
-        parts = [f"_{_safe(part)}" for part in labels.names] if labels.kind == "regions" else [""]
+        parts = [f"_{_safe(part)}" for part in labels.names] if labels.kind == "regions" and name != _SEG else [""]
         extra = ""
         while True:
             paths = [base.with_name(f"{base.name}_mask{extra}{part}{suffix}") for part in parts]
@@ -64,9 +85,17 @@ class Outputs:
 
 
 def check_format(asked: str | None) -> None:
-    """Raise UsageError ``unknown-choice`` where masks cannot be written as ``asked``."""
+    """Raise UsageError ``unknown-choice`` where masks cannot be written as ``asked``; MissingExtra if a part is not installed."""
     if asked is not None and MASK_FORMAT.get(asked, asked) not in _SUFFIXES:
         raise UsageError("unknown-choice", kind="mask format", name=asked, choices=", ".join(_SUFFIXES))
+    if asked == _SEG and find_spec("highdicom") is None:
+        raise MissingExtra("missing-extra", extra="dicom")
+
+
+def check_possible(image: Image, asked: str | None) -> None:
+    """Raise DataError ``seg-needs-dicom`` for an image that a DICOM segmentation cannot refer to: before it is computed."""
+    if asked == _SEG and (image.format != "dicom" or not image.meta.get("files")):
+        raise DataError("seg-needs-dicom", path=image.path or "image")
 
 
 def mask_format(image: Image, asked: str | None) -> str:
@@ -77,9 +106,16 @@ def mask_format(image: Image, asked: str | None) -> str:
     return "tiff" if name == "png" and image.geometry.ndim == 3 else name
 
 
-def write_masks(paths: list[Path], mask: Mask, image: Image, labels: LabelSet, asked: str | None) -> list[Path]:
+def write_masks(paths: list[Path], mask: Mask, image: Image, labels: LabelSet, form: Form) -> list[Path]:
     """Write the mask(s) of ``image``. Two-dimensional pictures of one class are 0/255, so that any viewer shows them; all others
     hold the label values."""
+    asked = form.format
+    if mask_format(image, asked) == _SEG:
+        return [
+            _write_seg(
+                paths[0], np.stack([labels.one_class(mask.labels, k + 1) for k in range(labels.classes)]), image, labels, form
+            )
+        ]
     values: list[NDArray[np.integer]] = list(mask.labels) if labels.kind == "regions" else [mask.labels]
     one_class = labels.kind == "regions" or labels.classes == 1
     if one_class and image.geometry.ndim == 2 and mask_format(image, asked) in _PICTURES:
@@ -87,9 +123,19 @@ def write_masks(paths: list[Path], mask: Mask, image: Image, labels: LabelSet, a
     return [write_labels(path, value, image.geometry, like=image, format=asked) for path, value in zip(paths, values, strict=True)]
 
 
-def write_shares(base: Path, probabilities: NDArray[np.float32], image: Image) -> Path:
-    """Probabilities beside the mask: float TIFF, NIfTI or NPZ as the image's format suggests."""
+def write_shares(base: Path, probabilities: NDArray[np.float32], image: Image, labels: LabelSet, form: Form) -> Path:
+    """Probabilities beside the mask: float TIFF, NIfTI or NPZ as the image's format suggests; a FRACTIONAL DICOM segmentation (in
+    steps of 1/255) where masks are such."""
+    if mask_format(image, form.format) == _SEG:
+        return _write_seg(base.with_name(f"{base.name}_probability.dcm"), probabilities, image, labels, form)
     return write_probabilities(base.with_name(f"{base.name}_probability"), probabilities, image.geometry, like=image)
+
+
+def _write_seg(path: Path, masks: NDArray[Any], image: Image, labels: LabelSet, form: Form) -> Path:
+    from delineate.formats.dicom_seg_write import Author, write_segmentation
+
+    author = Author(form.model, form.version, form.parameters)
+    return write_segmentation(path, labels.names, masks, image, author=author, codes=form.codes, identity=form.identity)
 
 
 def _safe(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,11 +14,13 @@ from delineate.domain import Image, Mask
 from delineate.errors import DataError, DelineateError, MissingExtra, ModelFileError, ResourceError, UsageError
 from delineate.events import EventSink, Note, Progress, discard
 from delineate.formats import IMAGE_SUFFIXES, read_header, suffix_of
+from delineate.formats.segment_codes import SegmentCode
 from delineate.inference.channel_files import read_job, with_channels
 from delineate.inference.choose import assemble_group
 from delineate.inference.clean import clean_labels
+from delineate.inference.geometry_notes import tell_geometry
 from delineate.inference.inputs import Inputs, Job, collect, resolved
-from delineate.inference.outputs import Outputs, check_format, write_masks, write_shares
+from delineate.inference.outputs import Form, Outputs, check_format, check_possible, write_masks, write_shares
 from delineate.inference.predictor import Prediction, Predictor
 from delineate.inference.rows import PredictionRow, RowWriter, done_row, earlier_outputs, failed_row
 from delineate.preprocessing import Statistics, measure, measured_jointly
@@ -32,7 +34,7 @@ Loaded = list[tuple[Job, Image | DelineateError]]
 
 @dataclass(frozen=True)
 class _Options:
-    format: str | None
+    form: Form
     overlay: bool
     probabilities: bool
     clean: bool
@@ -54,6 +56,8 @@ def predict_paths(
     language: str = "en",
     on_event: EventSink = discard,
     stop: Callable[[], bool] = lambda: False,
+    segment_codes: Mapping[str, SegmentCode] | None = None,
+    identity: bool = True,
 ) -> list[PredictionRow]:
     """Segment files, folders, patterns and DICOM series; write masks, ``predictions.csv`` and what else is asked to ``out``.
 
@@ -65,6 +69,9 @@ def predict_paths(
     Where the model was trained on slices in files of their own (:func:`slices_form_volumes`), numbered 2-D images of one
     folder that share name and size (``scan_1.tif``, ``scan_2.tif`` …) are taken for one volume: measured together and cleaned in
     three dimensions, as in training and scoring.
+
+    ``format="dicom-seg"`` writes DICOM segmentations of DICOM images, with ``segment_codes`` by class name where those of the table
+    are not wanted; ``identity=False`` leaves patient and study out of them.
 
     The next image is read while one is computed. ``stop`` is asked between images.
 
@@ -87,7 +94,9 @@ def predict_paths(
         _raise_nothing(found, inputs)
     # Masks of the data set that lie where ours would go are inputs too; those a former job of ours wrote are not.
     others = {resolved(left.path) for left in found.left_out} - earlier_outputs(out)
-    options = _Options(format, overlay, probabilities, clean, overwrite, found.extended())
+    options = _Options(
+        _form(predictor, format, segment_codes, identity), overlay, probabilities, clean, overwrite, found.extended()
+    )
     originals = {resolved(path) for job in found.jobs for path in (job.path, *job.channels)}
     outputs = Outputs(out, frozenset(originals | others))
     units = list(_units(found.jobs, predictor.record))
@@ -107,6 +116,9 @@ def predict_paths(
         count = 0
         on_event(Progress("predict", 0, len(found.jobs)))
         for loaded in _ahead(units):
+            for _, image in loaded:
+                if isinstance(image, Image):
+                    tell_geometry(image, on_event)
             if stop():
                 on_event(Note("predict-stopped", {"done": count, "total": len(found.jobs)}, "warning"))
                 break
@@ -115,6 +127,12 @@ def predict_paths(
             count += len(loaded)
             on_event(Progress("predict", count, len(found.jobs)))
     return rows
+
+
+def _form(predictor: Predictor, asked: str | None, codes: Mapping[str, SegmentCode] | None, identity: bool) -> Form:
+    record = predictor.record
+    thresholds = {f"threshold {name}": f"{value:g}" for name, value in zip(record.labels.names, record.thresholds, strict=False)}
+    return Form(asked, record.name, predictor.model.sha256[:16], thresholds, codes or {}, identity)
 
 
 def slices_form_volumes(record: ModelRecord) -> bool:
@@ -270,7 +288,11 @@ def _place(
         return failed_row(job.path, image)
     if job.path in options.suspects and _has_two_values(image):
         return PredictionRow(job.path, "skipped", code="looks-like-mask", params={"path": job.path})
-    targets = outputs.masks(base, image, job, predictor.record.labels, options.format)
+    try:
+        check_possible(image, options.form.format)
+    except DataError as error:
+        return _failed(job, error)
+    targets = outputs.masks(base, image, job, predictor.record.labels, options.form)
     if not options.overwrite and all(path.exists() for path in targets):
         return _exists(job, targets)
     return base, targets
@@ -290,13 +312,13 @@ def _write(
 ) -> PredictionRow:
     base, targets = place
     labels = predictor.record.labels
-    written = write_masks(targets, found.mask, image, labels, options.format)
+    written = write_masks(targets, found.mask, image, labels, options.form)
     if options.overlay:
         from delineate.inference.overlay import write_overlay
 
         written.append(write_overlay(base.with_name(f"{base.name}_overlay.png"), image, found.mask, labels))
     if found.probabilities is not None:
-        written.append(write_shares(base, found.probabilities, image))
+        written.append(write_shares(base, found.probabilities, image, labels, options.form))
     return done_row(job.path, written, image, found.mask, labels, found.seconds, predictor.engine)
 
 

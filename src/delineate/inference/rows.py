@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from delineate.domain import Image, LabelSet, Mask
 from delineate.errors import DelineateError, ResourceError
+from delineate.formats import is_irregular
 from delineate.i18n import translate
 from delineate.inference.inputs import resolved
 
@@ -55,8 +55,9 @@ def done_row(
     geometry = image.geometry
     areas = {name: int(np.count_nonzero(labels.one_class(mask.labels, k))) for k, name in enumerate(labels.names, start=1)}
     volumes = {}
-    if geometry.ndim == 3 and geometry.spacing is not None:
-        volumes = {name: area * math.prod(geometry.spacing) / 1000 for name, area in areas.items()}
+    voxel = None if is_irregular(image.meta) else geometry.voxel_mm3
+    if voxel is not None:
+        volumes = {name: area * voxel / 1000 for name, area in areas.items()}
     slices = geometry.shape[0] if geometry.ndim == 3 else 1
     height, width = geometry.shape[-2:]
     return PredictionRow(path, "done", tuple(outputs), "", {}, width, height, slices, round(seconds, 3), engine, areas, volumes)

@@ -9,6 +9,7 @@ from delineate.domain import Case, Finding, Scan, Severity, Source
 from delineate.errors import DataError, DelineateError, UsageError
 from delineate.events import EventSink, Note, discard
 from delineate.formats import find_series
+from delineate.formats.series_facts import series_numbers
 from delineate.layouts.contents import unusable
 from delineate.layouts.grouping import group
 from delineate.layouts.leftovers import explain, shorten
@@ -163,6 +164,9 @@ def _with_series(cases: list[Case], explained: dict[Path, str], findings: list[F
                 findings.append(
                     Finding("several-series", "warning", source.path, case.id, {"n": len(series), "files": len(series[0].files)})
                 )
+            for problem in series[0].problems:
+                numbers = series_numbers(series[0].facts)
+                findings.append(Finding(f"series-{problem}", "warning", source.path, case.id, numbers))
             images.append(Source(source.path, item=series[0].uid))
         else:
             kept.append(replace(case, images=tuple(images)))

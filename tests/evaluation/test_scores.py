@@ -11,7 +11,7 @@ import pytest
 from delineate.domain import IGNORE, LabelSet
 from delineate.errors import DataError
 from delineate.evaluation import GroupScore, read_cases_csv, score_group, write_cases_csv
-from delineate.metrics import Confusion, hd95
+from delineate.metrics import Confusion, Lesions, hd95
 
 BINARY = LabelSet()
 TWO = LabelSet(kind="exclusive", names=("outer", "inner"))
@@ -118,6 +118,36 @@ def test_csv_gives_back_what_went_in(tmp_path: Path) -> None:
             np.testing.assert_equal(dict(mine.values), dict(theirs.values))
     write_cases_csv(path, read[::-1])
     assert path.read_bytes() == first
+
+
+def test_the_tolerance_is_in_the_name_of_its_column(tmp_path: Path) -> None:
+    path = tmp_path / "cases.csv"
+    scores = [
+        score_group(square(3), square(2), BINARY, group="g", person="p", part="test", nsd_tolerance=1.5),
+        score_group(square(3), square(2), BINARY, (2.0, 2.0), group="h", person="q", part="test", nsd_tolerance=1.5),
+    ]
+    write_cases_csv(path, scores)
+    header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert {"nsd_1.5mm", "nsd_1.5px", "assd_mm", "volume_difference_mm2", "lesions_hit", "lesion_f1"} <= set(header)
+    read = read_cases_csv(path)
+    assert [(s.nsd_tolerance, s.volume_unit) for s in read] == [(1.5, "px"), (1.5, "mm2")]
+    assert [s.value("nsd") for s in read] == [s.value("nsd") for s in scores] and read[0].classes[0].lesions == Lesions(1, 1, 1)
+    assert read[0].value("nsd") == 1 and read[1].value("nsd") < 1  # one pixel is near, 2 mm are not
+
+
+def test_a_table_from_before_these_measures_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text(
+        "part,person,group,class,label,planes,spacing_mm,tp_px,fp_px,fn_px,tn_px,truth_px,prediction_px,truth_ml,prediction_ml,"
+        "dice,iou,precision,recall,f1,hd95_mm,hd95_px,assd_mm,assd_px\n"
+        "test,p,g,lung,1,3,2.0x1.0x1.0,60,40,20,880,80,100,0.16,0.2,0.6667,0.5,0.6,0.75,0.6667,3.5,,1.5,\n",
+        encoding="utf-8",
+    )
+    (score,) = read_cases_csv(path)
+    (one,) = score.classes
+    assert (one.values["hd95"], one.values["assd"], one.lesions, "nsd" in one.values) == (3.5, 1.5, None, False)
+    assert one.values["volume_difference"] == pytest.approx(0.04)  # follows from the counts
+    assert one.values["relative_volume_difference"] == pytest.approx(0.25)
 
 
 def test_csv_of_undecodable_names(tmp_path: Path) -> None:

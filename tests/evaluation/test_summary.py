@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from delineate.domain import LabelSet
-from delineate.evaluation import ClassScore, GroupScore, person_values, summarise
+from delineate.evaluation import MEASURES, ClassScore, GroupScore, person_values, score_group, summarise
 from delineate.evaluation.intervals import describe
 from delineate.metrics import Confusion
 
@@ -34,10 +34,8 @@ def test_persons_count_once() -> None:
     assert dice["median"] == pytest.approx(0.8)
     assert dice["sd"] == pytest.approx(np.std([0.4, 0.8, 0.9], ddof=1))
     assert dice["n"] == 3 and dice["ci95"][0] <= dice["mean"] <= dice["ci95"][1]
-    assert set(summary) == {
-        "unit", "n", "n_groups", "dice", "iou", "precision", "recall", "f1", "hd95", "both_empty", "classes"
-    }  # fmt: skip
-    assert set(summary["classes"]["foreground"]) == {"dice", "iou", "precision", "recall", "f1", "hd95", "both_empty"}
+    assert set(summary) == {"unit", "n", "n_groups", *MEASURES, "both_empty", "classes"}
+    assert set(summary["classes"]["foreground"]) == {*MEASURES, "both_empty"}
     assert person_values(scores) == pytest.approx({"a": 0.4, "b": 0.8, "c": 0.9})
 
 
@@ -63,6 +61,29 @@ def test_millimetres_and_pixels_are_never_mixed() -> None:
     assert (hd95["mean"], hd95["unit"], hd95["n"], hd95["n_other_unit"]) == (3.0, "mm", 2, 1)
     hd95 = summarise([*scores[1:], group("d", 0.5, 700.0, mm=False)], "patient", BINARY)["hd95"]
     assert (hd95["mean"], hd95["unit"], hd95["n_other_unit"]) == (800.0, "px", 1)
+
+
+def test_every_measure_says_its_unit_and_rule() -> None:
+    mask = np.zeros((3, 12, 12), np.uint8)
+    mask[1, 2:6, 2:6] = 1
+    near, empty = np.roll(mask, 1, axis=2), np.zeros_like(mask)
+
+    def scored(name: str, pred: np.ndarray, truth: np.ndarray, spacing: tuple[float, ...] | None) -> GroupScore:
+        return score_group(pred, truth, BINARY, spacing, group=name, person=name, part="test", nsd_tolerance=1.5)
+
+    spacing = (10.0, 1.0, 1.0)
+    groups = [scored("a", near, mask, spacing), scored("b", mask, mask, spacing), scored("c", mask, empty, spacing)]
+    found = summarise([*groups, scored("d", near, mask, None)], "patient", BINARY)
+    assert (found["nsd"]["unit"], found["nsd"]["tolerance"], found["nsd"]["n_other_unit"]) == ("mm", 1.5, 1)
+    assert found["nsd"]["mean"] == pytest.approx(2 / 3)  # a step of 1 mm is near, a false alarm is 0
+    assert (found["assd"]["unit"], found["assd"]["n"], found["assd"]["n_undefined"]) == ("mm", 2, 1)
+    volume = found["volume_difference"]
+    assert (volume["unit"], volume["n"], volume["n_other_unit"]) == ("mL", 3, 1)
+    assert volume["mean"] == pytest.approx(0.16 / 3)
+    relative = found["relative_volume_difference"]
+    assert (relative["mean"], relative["n"], relative["n_undefined"]) == (0, 3, 1)
+    assert found["lesion_f1"]["mean"] == pytest.approx(3 / 4) and found["lesion_f1"]["rule"] == "IoU > 0.1, one to one"
+    assert found["lesion_recall"]["n"] == 3 and found["lesion_precision"]["n"] == 4
 
 
 def test_headline_is_the_mean_over_classes_of_each_person() -> None:

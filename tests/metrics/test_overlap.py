@@ -97,4 +97,7 @@ def test_against_simpleitk() -> None:
 def test_registry_lists_and_computes() -> None:
     pair = Comparison(np.eye(5, dtype=bool), np.eye(5, dtype=bool))
     values = {metric.name: metric.compute(pair) for metric in metrics}
-    assert values == {"dice": 1, "iou": 1, "precision": 1, "recall": 1, "f1": 1, "hd95": 0, "assd": 0}
+    ratios = ("dice", "iou", "precision", "recall", "f1", "nsd", "lesion_f1", "lesion_precision", "lesion_recall")
+    lengths = ("hd95", "assd", "volume_difference", "relative_volume_difference")
+    assert values == {**dict.fromkeys(ratios, 1), **dict.fromkeys(lengths, 0)}
+    assert all((metric.better == "higher") == (metric.name in ratios) == metric.bounded for metric in metrics)

@@ -161,3 +161,28 @@ def test_bad_arguments() -> None:
         hd95(mask, mask, (1.0, 0.0))
     with pytest.raises(ValueError, match="tolerance"):
         nsd(mask, mask, -1)
+
+
+def test_surface_distance_of_empty_masks_follows_dice() -> None:
+    empty, some = np.zeros((6, 6), bool), np.eye(6, dtype=bool)
+    assert math.isnan(nsd(empty, empty, 2.0))
+    assert nsd(some, empty, 2.0) == nsd(empty, some, 2.0) == 0
+
+
+@pytest.mark.slow  # importing MONAI takes longer than all other tests of this folder
+@pytest.mark.filterwarnings("ignore")
+def test_against_monai() -> None:
+    pytest.importorskip("monai")
+    import torch
+    from monai.metrics import compute_average_surface_distance, compute_surface_dice
+
+    rng = np.random.default_rng(11)
+    for spacing in ((0.7, 1.9), (3.0, 0.8, 0.9)):
+        for _ in range(4):
+            # Away from the border of the image, where MONAI does not see an edge and we do.
+            pred, truth = (np.pad(rng.random((6, 8, 7)[: len(spacing)]) > 0.6, 1) for _ in "pt")
+            tensors = [torch.from_numpy(m)[None, None] for m in (pred, truth)]
+            theirs = compute_surface_dice(*tensors, class_thresholds=[1.0], include_background=True, spacing=spacing)
+            assert nsd(pred, truth, 1.0, spacing) == pytest.approx(float(theirs), abs=1e-6)
+            theirs = compute_average_surface_distance(*tensors, include_background=True, symmetric=True, spacing=spacing)
+            assert assd(pred, truth, spacing) == pytest.approx(float(theirs), rel=1e-5)

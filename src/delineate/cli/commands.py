@@ -157,6 +157,7 @@ def evaluate(arguments: argparse.Namespace, language: str) -> int:
             reading=_reading(arguments),
             engine=arguments.engine,
             threads=arguments.threads,
+            nsd_tolerance=arguments.nsd_tolerance,
             on_event=screen,
         )
     part = result.summary.get("test") or next(iter(result.summary.values()))
@@ -183,6 +184,8 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
             overwrite=arguments.overwrite,
             engine=arguments.engine,
             threads=arguments.threads,
+            segment_codes=arguments.segment_codes,
+            identity=not arguments.no_identity,
             language=language,
             on_event=screen,
         )

@@ -119,6 +119,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     option(evaluate, "--out", metavar="DIR", key="out-evaluate")
     option(evaluate, "--engine", metavar="NAME", default="onnxruntime", key="engine-evaluate")
     option(evaluate, "--threads", metavar="N", type=int)
+    option(evaluate, "--nsd-tolerance", metavar="N", type=float)
     _reading(group(evaluate, "reading"), option)
 
     predict = command("predict")

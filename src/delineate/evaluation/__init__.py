@@ -5,10 +5,11 @@ from delineate.evaluation.choices import Choice, Choices
 from delineate.evaluation.examples import Picture, PictureIndex, choose_examples, picture_name
 from delineate.evaluation.pictures import busiest_plane, case_picture, montage, volume_gif
 from delineate.evaluation.scores import ClassScore, GroupScore, score_group
-from delineate.evaluation.summary import HEADLINES, person_values, summarise
+from delineate.evaluation.summary import HEADLINES, MEASURES, person_values, summarise
 
 __all__ = [
     "HEADLINES",
+    "MEASURES",
     "Choice",
     "Choices",
     "ClassScore",

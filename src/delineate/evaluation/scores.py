@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from delineate.domain import IGNORE, LabelSet
 from delineate.errors import DataError
-from delineate.metrics import Comparison, Confusion, metrics
+from delineate.metrics import NSD_TOLERANCE, Comparison, Confusion, Lesions, Metric, VolumeUnit, metrics, pixel_size
 
 Distance = Literal["mm", "px"]
 
@@ -22,6 +22,7 @@ class ClassScore:
     """One class of one group. ``values`` is keyed by metric name; NaN where the metric is undefined (see ``metrics``).
 
     ``truth_ml`` and ``prediction_ml`` are volumes in millilitres; ``None`` for 2-D images and where the spacing is unknown.
+    ``lesions`` are the matched components, ``None`` in tables from before they were counted.
     """
 
     name: str
@@ -30,13 +31,15 @@ class ClassScore:
     values: Mapping[str, float] = field(default_factory=dict)
     truth_ml: float | None = None
     prediction_ml: float | None = None
+    lesions: Lesions | None = None
 
 
 @dataclass(frozen=True)
 class GroupScore:
     """One group: ``planes`` slices (1 for an image) of ``person``, who belongs to ``part`` (``test``, ``validation`` …).
 
-    ``spacing_mm`` is in array order; ``None`` where unknown, and then every distance is in pixels.
+    ``spacing_mm`` is in array order; ``None`` where unknown, and then every distance is in pixels. ``nsd_tolerance`` is in the unit
+    of the distances.
     """
 
     group: str
@@ -45,10 +48,21 @@ class GroupScore:
     planes: int
     classes: tuple[ClassScore, ...]
     spacing_mm: tuple[float, ...] | None = None
+    nsd_tolerance: float = NSD_TOLERANCE
 
     @property
     def distance_unit(self) -> Distance:
         return "px" if self.spacing_mm is None else "mm"
+
+    @property
+    def volume_unit(self) -> VolumeUnit:
+        return pixel_size(self.spacing_mm)[1]
+
+    def unit_of(self, metric: Metric) -> str:
+        """What ``metric`` is measured in here: values in different units must never be averaged. "" where it needs none."""
+        if metric.quantity == "surface":
+            return f"{self.nsd_tolerance:g} {self.distance_unit}"
+        return {"distance": self.distance_unit, "volume": self.volume_unit}.get(metric.quantity, "")
 
     def value(self, metric: str) -> float:
         """Mean over the classes where the metric is defined; NaN where it is defined for none."""
@@ -70,6 +84,7 @@ def score_group(
     group: str,
     person: str,
     part: str,
+    nsd_tolerance: float = NSD_TOLERANCE,
 ) -> GroupScore:
     """Score one group with every registered metric, class by class.
 
@@ -80,6 +95,8 @@ def score_group(
         leading axis of classes. :data:`~delineate.domain.IGNORE` in the truth marks pixels that do not count.
     spacing_mm
         One value per spatial axis, or ``None`` where any of them is unknown (slices in files of their own, say).
+    nsd_tolerance
+        Distance up to which two surfaces agree, in mm with spacing, else in pixels.
 
     Raises
     ------
@@ -105,6 +122,7 @@ def score_group(
             label_set.one_class(truth_labels, label),
             spacing,
             ignore if ignore.any() else None,
+            nsd_tolerance,
         )
         counts = pair.confusion
         scores.append(
@@ -115,9 +133,10 @@ def score_group(
                 {metric.name: float(metric.compute(pair)) for metric in metrics},
                 None if voxel_ml is None else counts.truth * voxel_ml,
                 None if voxel_ml is None else counts.prediction * voxel_ml,
+                pair.lesions,
             )
         )
-    return GroupScore(group, person, part, space[0] if len(space) == 3 else 1, tuple(scores), spacing)
+    return GroupScore(group, person, part, space[0] if len(space) == 3 else 1, tuple(scores), spacing, nsd_tolerance)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

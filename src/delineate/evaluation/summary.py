@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from delineate.domain import LabelSet, Unit
 from delineate.evaluation.intervals import describe
-from delineate.evaluation.scores import ClassScore, Distance, GroupScore, mean
+from delineate.evaluation.scores import ClassScore, GroupScore, mean
+from delineate.metrics import LESION_IOU, metrics
 
-RATIOS = ("dice", "iou", "precision", "recall", "f1")
-#: What summary.json always has, in the order of the tables.
-HEADLINES = (*RATIOS, "hd95")
+#: What comes first in the tables.
+HEADLINES = ("dice", "iou", "precision", "recall", "f1", "hd95")
+#: What summary.json always has, for the whole part and for every class.
+MEASURES = (
+    *HEADLINES,
+    "assd",
+    "nsd",
+    "volume_difference",
+    "relative_volume_difference",
+    "lesion_f1",
+    "lesion_precision",
+    "lesion_recall",
+)
 
 
 def summarise(
@@ -24,29 +36,37 @@ def summarise(
     median, sd and the bootstrap interval are over persons. Undefined values are left out and every statistic carries its own ``n``:
 
     * neither truth nor prediction has the class: no metric of that class and group counts (``both_empty.n`` of ``both_empty.of``);
-    * only one of them has it: Dice, IoU and F1 are 0, HD95 is undefined and counted in ``hd95.n_undefined``.
+    * only one of them has it: Dice, IoU, F1, NSD and the lesion-wise F1 are 0; HD95, ASSD and, where it is the truth that is empty,
+      the relative volume difference are undefined and counted in ``n_undefined``.
 
-    HD95 in mm and in pixels are never averaged together: the unit that most groups have is reported (mm on a tie), the groups in
-    the other are counted in ``hd95.n_other_unit``.
+    Values in different units (mm and pixels; mL, mm² and pixels; NSD at different tolerances) are never averaged together: the unit
+    that most groups have is reported (the physical one on a tie), the groups in another are counted in ``n_other_unit``.
     """
     names = label_set.names
     groups = {name: [_named(score, name) for score in scores] for name in names}
     persons = list(dict.fromkeys(score.person for score in scores))
-    distance = _majority_unit(scores)
+    units = {metric: majority_unit(scores, metric) for metric in MEASURES}
 
     def table(classes: Sequence[str]) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        for metric in HEADLINES:
-            usable = _usable(metric, distance)
-            values = _per_person(scores, groups, classes, metric, usable)
-            result[metric] = describe([values[person] for person in persons], seed=seed, bootstrap=bootstrap)
         chosen = [(score, c) for name in classes for score, c in zip(scores, groups[name], strict=True) if c is not None]
-        hd95 = result["hd95"]
-        hd95["unit"] = distance
-        hd95["n_undefined"] = sum(
-            math.isnan(c.values.get("hd95", math.nan)) and not c.counts.both_empty for s, c in chosen if s.distance_unit == distance
-        )
-        hd95["n_other_unit"] = sum(score.distance_unit != distance for score in scores)
+        for metric, unit in units.items():
+            usable = _usable(metric, unit)
+            values = _per_person(scores, groups, classes, metric, usable)
+            found = result[metric] = describe([values[person] for person in persons], seed=seed, bootstrap=bootstrap)
+            quantity = metrics.get(metric).quantity
+            if quantity == "surface":
+                tolerance, _, unit = unit.partition(" ")
+                found["tolerance"] = float(tolerance)
+            if quantity in ("surface", "distance", "volume"):
+                found["unit"] = unit
+            if quantity != "ratio":
+                found["n_undefined"] = sum(
+                    math.isnan(c.values.get(metric, math.nan)) and not c.counts.both_empty for s, c in chosen if usable(s)
+                )
+                found["n_other_unit"] = sum(not usable(score) for score in scores)
+            if metric.startswith("lesion_"):
+                found["rule"] = f"IoU > {LESION_IOU:g}, one to one"
         result["both_empty"] = {"policy": "excluded", "n": sum(c.counts.both_empty for _, c in chosen), "of": len(chosen)}
         return result
 
@@ -63,7 +83,7 @@ def person_values(scores: Sequence[GroupScore], metric: str = "dice") -> dict[st
     """The headline value of every person, as :func:`summarise` averages it; NaN where it is defined for no group of theirs."""
     names = list(dict.fromkeys(c.name for score in scores for c in score.classes))
     groups = {name: [_named(score, name) for score in scores] for name in names}
-    return _per_person(scores, groups, names, metric, _usable(metric, _majority_unit(scores)))
+    return _per_person(scores, groups, names, metric, _usable(metric, majority_unit(scores, metric)))
 
 
 def _per_person(
@@ -81,16 +101,17 @@ def _per_person(
     return {person: mean(mean(values) for values in by_class.values()) for person, by_class in collected.items()}
 
 
-def _usable(metric: str, distance: Distance) -> Callable[[GroupScore], bool]:
-    return (lambda score: True) if metric in RATIOS else (lambda score: score.distance_unit == distance)
+def _usable(metric: str, unit: str) -> Callable[[GroupScore], bool]:
+    kind = metrics.get(metric)
+    return lambda score: score.unit_of(kind) == unit
 
 
 def _named(score: GroupScore, name: str) -> ClassScore | None:
     return next((c for c in score.classes if c.name == name), None)
 
 
-def _majority_unit(scores: Sequence[GroupScore]) -> Distance:
-    if not scores:
-        return "px"
-    in_mm = sum(score.distance_unit == "mm" for score in scores)
-    return "mm" if 2 * in_mm >= len(scores) else "px"
+def majority_unit(scores: Sequence[GroupScore], metric: str) -> str:
+    """What most groups have ``metric`` in, as :meth:`GroupScore.unit_of` names it; pixels only where most groups are in pixels."""
+    kind = metrics.get(metric)
+    found = Counter(score.unit_of(kind) for score in scores) or Counter([GroupScore("", "", "", 1, ()).unit_of(kind)])
+    return max(found, key=lambda unit: (found[unit], not unit.endswith("px"), unit))

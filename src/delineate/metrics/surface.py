@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
+from delineate.metrics.boxes import joint_box
 from delineate.metrics.overlap import Mask, as_masks
 
 Distances = NDArray[np.float64]
@@ -34,7 +35,7 @@ def surface_distances(
     if without is not None:
         p, t = p & ~without, t & ~without
     sampling = _sampling(spacing_mm, p.ndim)
-    window = _joint_box(p, t)
+    window = joint_box(p, t)
     if window is None or not p.any() or not t.any():
         return None
     edge_p, edge_t = _surface(p[window]), _surface(t[window])
@@ -79,13 +80,20 @@ def assd(pred: NDArray[Any], truth: NDArray[Any], spacing_mm: Sequence[float] | 
 
 def nsd(pred: NDArray[Any], truth: NDArray[Any], tolerance: float, spacing_mm: Sequence[float] | None = None) -> float:
     """Normalised surface distance (Nikolov et al. 2021, doi:10.2196/26151), counting surface pixels, not mesh area: the share of
-    both surfaces within ``tolerance`` (mm, or pixels without spacing) of the other. NaN where either mask is empty.
+    both surfaces within ``tolerance`` (mm, or pixels without spacing) of the other. Like Dice it is 0 where only one of the masks
+    is empty and NaN where both are.
     """
+    distances = surface_distances(pred, truth, spacing_mm)
+    both_empty = distances is None and not np.any(pred) and not np.any(truth)
+    return nsd_of(distances, tolerance, both_empty=both_empty)
+
+
+def nsd_of(distances: tuple[Distances, Distances] | None, tolerance: float, *, both_empty: bool) -> float:
+    """NSD of what :func:`surface_distances` gave; for ``None``, 0 where only one mask is empty and NaN where both are."""
     if not tolerance >= 0:
         raise ValueError(f"'tolerance' must be 0 or more, got {tolerance}")
-    distances = surface_distances(pred, truth, spacing_mm)
     if distances is None:
-        return math.nan
+        return math.nan if both_empty else 0.0
     reach = tolerance * (1 + 1e-9)  # a step of exactly the tolerance counts, whatever its square root rounds to
     near = sum(int(np.count_nonzero(d <= reach)) for d in distances)
     return near / (distances[0].size + distances[1].size)
@@ -98,19 +106,6 @@ def _sampling(spacing_mm: Sequence[float] | None, axes: int) -> tuple[float, ...
     if len(sampling) != axes or not all(math.isfinite(s) and s > 0 for s in sampling):
         raise ValueError(f"'spacing_mm' must be {axes} positive numbers, got {spacing_mm}")
     return sampling
-
-
-def _joint_box(p: Mask, t: Mask) -> tuple[slice, ...] | None:
-    """Bounding box of both together. Nothing of either lies outside, so distances inside are exact."""
-    union = p | t
-    box = []
-    for axis in range(union.ndim):
-        rest = tuple(other for other in range(union.ndim) if other != axis)
-        used = np.flatnonzero(union.any(axis=rest))
-        if used.size == 0:
-            return None
-        box.append(slice(int(used[0]), int(used[-1]) + 1))
-    return tuple(box)
 
 
 def _surface(mask: Mask) -> Mask:

@@ -13,7 +13,7 @@ from delineate.recipe.network import (
     UNetPlusPlusOptions,
 )
 from delineate.recipe.preprocessing import Normalisation, Preprocessing
-from delineate.recipe.run import Clean, ModelRecord, Reason, Recipe, Splits
+from delineate.recipe.run import Clean, ModelRecord, Reason, Recipe, Scoring, Splits
 from delineate.recipe.strict import StrictModel, load, parse, read_json, save_json, write_text
 from delineate.recipe.training import AUGMENTATION_PRESETS, Augmentation, Stage, Training
 
@@ -33,6 +33,7 @@ __all__ = [
     "Recipe",
     "ResNetUNetOptions",
     "ResUNetOptions",
+    "Scoring",
     "SmpOptions",
     "Splits",
     "Stage",

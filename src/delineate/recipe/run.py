@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from delineate.domain.labels import LabelSet
 from delineate.recipe.masks import MaskRule
@@ -22,6 +22,12 @@ class Reason(StrictModel):
     by: Literal["plan", "measured", "user"] = "plan"
 
 
+class Scoring(StrictModel):
+    """``nsd_tolerance``: distance up to which two surfaces agree; mm where the spacing is known, else pixels."""
+
+    nsd_tolerance: float = Field(default=2.0, ge=0)
+
+
 class Recipe(StrictModel):
     """recipe.json. ``reasons`` is keyed by the dotted path of the value, e.g. ``preprocessing.size``."""
 
@@ -31,7 +37,16 @@ class Recipe(StrictModel):
     preprocessing: Preprocessing = Preprocessing()
     network: NetworkRecipe = NetworkRecipe()
     training: Training = Training()
+    scoring: Scoring = Scoring()
     reasons: dict[str, Reason] = Field(default_factory=dict)
+
+    @model_serializer(mode="wrap")
+    def _plain(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What came after the first runs is written only where it is used: their recipes keep their digest, and go on."""
+        data: dict[str, Any] = write(self)
+        if data.get("scoring") == Scoring().model_dump():
+            del data["scoring"]
+        return data
 
 
 class Clean(StrictModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from delineate.domain import IGNORE, LabelSet
 from delineate.errors import DataError, UsageError
 from delineate.events import EventSink, Note, discard
 from delineate.inference import ModelFile
-from delineate.recipe import MaskRule, Recipe, Splits, load, read_json
+from delineate.recipe import MaskRule, Recipe, Scoring, Splits, load, read_json
 from delineate.workflows.examine import scan_folder
 from delineate.workflows.fold import SCORING_ENGINE
 from delineate.workflows.folder import RunFolder
@@ -37,6 +38,7 @@ def evaluate(
     reading: DataOptions | None = None,
     engine: str = SCORING_ENGINE,
     threads: int | None = None,
+    nsd_tolerance: float | None = None,
     on_event: EventSink = discard,
 ) -> Evaluation:
     """Score a model file.
@@ -48,20 +50,26 @@ def evaluate(
     data
         With a model file: a folder whose labelled cases are all scored as ``test``. They must be persons that the model was not
         trained on; nothing in a file can prove that, so the report of an evaluation says whose word it is.
+    nsd_tolerance
+        Of the normalised surface distance, in mm where the spacing is known, else in pixels; default: the recipe's, or 2.
     out
         Where summary.json, cases.csv and pictures/ go; default: the run folder, or ``evaluation-<model>``.
     """
+    if nsd_tolerance is not None and not 0 <= nsd_tolerance < math.inf:
+        raise UsageError("bad-tolerance", value=nsd_tolerance)
     if Path(run).is_dir():
         if data is not None:
             run = RunFolder(Path(run)).need("model.onnx")
         else:
-            return _own_persons(RunFolder(Path(run)), Path(out) if out else Path(run), engine, threads, on_event)
+            return _own_persons(RunFolder(Path(run)), Path(out) if out else Path(run), engine, threads, nsd_tolerance, on_event)
     if data is None:
         raise UsageError("evaluate-needs-data")
-    return _new_persons(Path(run), Path(data), out, reading or DataOptions(), engine, threads, on_event)
+    return _new_persons(Path(run), Path(data), out, reading or DataOptions(), engine, threads, nsd_tolerance, on_event)
 
 
-def _own_persons(folder: RunFolder, out: Path, engine: str, threads: int | None, on_event: EventSink) -> Evaluation:
+def _own_persons(
+    folder: RunFolder, out: Path, engine: str, threads: int | None, nsd_tolerance: float | None, on_event: EventSink
+) -> Evaluation:
     model = folder.need("model.onnx")
     options = folder.options()
     splits = load(Splits, folder.need("splits.json"))
@@ -73,7 +81,8 @@ def _own_persons(folder: RunFolder, out: Path, engine: str, threads: int | None,
     parts = fold_cases([case for case in scan.cases if case.masks and case.id not in unusable], splits, 0)
     wanted = {part: parts[part] for part in ("test", "validation") if parts[part]}
     began = time.monotonic()
-    results = score_parts(model, wanted, recipe.masks, out, engine=engine, threads=threads, on_event=on_event)
+    scoring = recipe.scoring if nsd_tolerance is None else Scoring(nsd_tolerance=nsd_tolerance)
+    results = score_parts(model, wanted, recipe.masks, out, engine=engine, threads=threads, on_event=on_event, scoring=scoring)
     scores = {result.part: result.scores for result in results}
     timing = {**folder.done(), "evaluate": time.monotonic() - began}
     summary = write_summary(out, scores, splits.unit, recipe.labels, timing)
@@ -83,7 +92,14 @@ def _own_persons(folder: RunFolder, out: Path, engine: str, threads: int | None,
 
 
 def _new_persons(
-    model: Path, data: Path, out: str | Path | None, reading: DataOptions, engine: str, threads: int | None, on_event: EventSink
+    model: Path,
+    data: Path,
+    out: str | Path | None,
+    reading: DataOptions,
+    engine: str,
+    threads: int | None,
+    nsd_tolerance: float | None,
+    on_event: EventSink,
 ) -> Evaluation:
     record = ModelFile.open(model).record
     folder = Path(out) if out else Path(f"evaluation-{record.name}")
@@ -94,7 +110,8 @@ def _new_persons(
     if not cases:
         raise DataError("no-labelled-cases", path=data)
     began = time.monotonic()
-    results = score_parts(model, {"test": cases}, rule, folder, engine=engine, threads=threads, on_event=on_event)
+    scoring = Scoring() if nsd_tolerance is None else Scoring(nsd_tolerance=nsd_tolerance)
+    results = score_parts(model, {"test": cases}, rule, folder, engine=engine, threads=threads, on_event=on_event, scoring=scoring)
     timing = {"evaluate": time.monotonic() - began}
     summary = write_summary(folder, {"test": results[0].scores}, scan.unit, record.labels, timing)
     return Evaluation(summary, folder / "cases.csv", folder)

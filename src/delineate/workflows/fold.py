@@ -127,6 +127,7 @@ def score_fold(
         engine=engine,
         threads=threads or recipe.training.threads,
         on_event=on_event,
+        scoring=recipe.scoring,
     )
     scores: dict[str, Sequence[GroupScore]] = {result.part: result.scores for result in results}
     summary = write_summary(

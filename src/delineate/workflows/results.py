@@ -25,7 +25,7 @@ from delineate.evaluation import (
     volume_gif,
 )
 from delineate.inference import clean_labels
-from delineate.recipe import ModelRecord, save_json
+from delineate.recipe import ModelRecord, Scoring, save_json
 from delineate.workflows.scoring import GroupPrediction
 
 #: Pictures are a look at the result, not an archive: beyond this many volumes of a part no animation is drawn.
@@ -41,13 +41,21 @@ class Results:
     labels: LabelSet
     scores: list[GroupScore] = field(default_factory=list)
     pictures: dict[str, list[Picture]] = field(default_factory=dict)
+    scoring: Scoring = field(default_factory=Scoring)
 
     def add(self, found: GroupPrediction, record: ModelRecord, folder: Path) -> GroupScore:
         """Decide, clean up (volumes in 3-D), score, draw."""
         decided = self.labels.decide(found.probabilities, record.thresholds)
         decided = clean_labels(decided, self.labels, record.clean)
         score = score_group(
-            decided, found.truth, self.labels, found.spacing, group=found.group, person=found.person, part=self.part
+            decided,
+            found.truth,
+            self.labels,
+            found.spacing,
+            group=found.group,
+            person=found.person,
+            part=self.part,
+            nsd_tolerance=self.scoring.nsd_tolerance,
         )
         self.scores.append(score)
         if len(self.pictures) < MAX_STILLS:

@@ -13,7 +13,7 @@ from delineate.domain import Case, LabelSet, Unit
 from delineate.evaluation import Choice, Choices, GroupScore, summarise, write_cases_csv
 from delineate.events import EventSink
 from delineate.inference import ModelFile, Predictor, ValidationCase, choose_thresholds_and_clean
-from delineate.recipe import MaskRule, ModelRecord, save_json
+from delineate.recipe import MaskRule, ModelRecord, Scoring, save_json
 from delineate.workflows.results import Results, save_pictures
 from delineate.workflows.scoring import predict_groups
 from delineate.workflows.stages import stage
@@ -75,6 +75,7 @@ def score_parts(
     engine: str,
     threads: int | None,
     on_event: EventSink,
+    scoring: Scoring | None = None,
 ) -> list[Results]:
     """Score the model file on each part; writes pictures/ and cases.csv of ``folder``."""
     predictor = Predictor(ModelFile.open(model), engine=engine, threads=threads, on_event=on_event)
@@ -87,7 +88,7 @@ def score_parts(
     total = len({case.group for cases in parts.values() for case in cases})
     with stage("evaluate", on_event, total):
         for part, cases in parts.items():
-            result = Results(part, record.labels)
+            result = Results(part, record.labels, scoring=scoring or Scoring())
             for found in predict_groups(predictor, cases, rule, record.labels, stage="evaluate", on_event=on_event):
                 result.add(found, record, pictures)
             results.append(result)

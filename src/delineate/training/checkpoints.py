@@ -113,13 +113,13 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def run_lock(run_folder: Path) -> Iterator[None]:
+def run_lock(run_folder: Path, lock: Path = LOCK) -> Iterator[None]:
     """Only one process trains in a run folder; :class:`RunError` ``run-in-use`` for the second.
 
     The operating system holds the lock and drops it when its process dies, however it dies: a lock file that was left behind
     stops nobody.
     """
-    path = run_folder / LOCK
+    path = run_folder / lock
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a+", encoding="ascii")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from delineate.dataset import CaseFacts, Fingerprint
-from delineate.domain import LabelSet
+from delineate.domain import Case, LabelSet
 from delineate.errors import UsageError
 from delineate.events import EventSink, Note
 from delineate.planning import (
@@ -25,6 +25,7 @@ from delineate.workflows.examine import Examined
 from delineate.workflows.fold import Fold
 from delineate.workflows.folder import Clock, RunFolder
 from delineate.workflows.options import RunOptions
+from delineate.workflows.presetting import with_preset, with_settings
 
 #: Seconds that writing, choosing, scoring and reporting take beside predicting itself: start-up of the engines, export, drawing.
 FIXED_RESERVE = 10.0
@@ -53,7 +54,8 @@ def plan_folds(
         recipe = apply_overrides(given, options.settings)
         save_json(folder / "plan.json", {"elapsed": clock.elapsed(), "reserve": 0.0})
         return [recipe] * len(folds)
-    labels = _head(found.labels, options)
+    options = with_preset(options)
+    labels = head_labels(found.labels, options.network)
     drafts = [draft_recipe(fingerprint, found.rule, labels, augmentation=options.augmentation) for fingerprint in fingerprints]
     planes = {fact.case: (fact.planes, fact.pixels) for fact in found.facts}
     counts = [{part: _planes(fold, part, planes) for part in fold.parts} for fold in folds]
@@ -73,26 +75,26 @@ def plan_folds(
                 seconds=seconds,
                 epochs=options.epochs,
                 validation_planes=max(1, count["validation"]),
-                task=_task(fingerprint, draft, max(1, count["train"])),
+                task=task_of(fingerprint, draft, max(1, count["train"])),
                 network=_network(options),
                 size=options.size,
                 seed=options.seed,
             )
         else:
             recipe = _like(first, draft)
-        recipes.append(apply_overrides(recipe, options.settings))
+        recipes.append(with_settings(recipe, options))
     _say(recipes[0], on_event)
     return recipes
 
 
-def _head(labels: LabelSet, options: RunOptions) -> LabelSet:
+def head_labels(labels: LabelSet, network: str | None) -> LabelSet:
     """R1 tells one class from background by two maps and a softmax; every other network does it by one map."""
-    if options.network in TWO_MAP_PRESETS and labels.kind == "binary":
+    if network in TWO_MAP_PRESETS and labels.kind == "binary":
         return labels.model_copy(update={"kind": "exclusive"})
     return labels
 
 
-def _task(fingerprint: Fingerprint, draft: Draft, train_planes: int) -> Task:
+def task_of(fingerprint: Fingerprint, draft: Draft, train_planes: int) -> Task:
     if draft.crop:  # a plane holds several crops that have little in common
         rows, columns = draft.sizes[-1]
         shape = [axis.median for axis in fingerprint.shape[-2:]]
@@ -182,6 +184,17 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
     )
 
 
+def beside_training(facts: Sequence[CaseFacts], parts: Mapping[str, Sequence[Case]]) -> tuple[float, float]:
+    """Seconds that writing and scoring the model of a fold take, and those of preparing its planes."""
+    pixels = {fact.case: fact.pixels for fact in facts}
+    scored = sum(pixels[case.id] for part in ("test", "validation") for case in parts[part])
+    again = sum(pixels[case.id] for case in parts["validation"])
+    groups = len({case.group for part in ("test", "validation") for case in parts[part]})
+    reserve = FIXED_RESERVE + groups * SECONDS_PER_GROUP + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
+    caching = sum(pixels[case.id] for part in ("train", "validation") for case in parts[part]) / 1e6 * 0.05
+    return reserve, caching
+
+
 def _training_seconds(
     facts: Sequence[CaseFacts],
     folds: Sequence[Fold],
@@ -193,13 +206,7 @@ def _training_seconds(
 ) -> float:
     """What is left of the budget for the training of one fold."""
     assert options.budget is not None
-    pixels = {fact.case: fact.pixels for fact in facts}
-    fold = folds[0]
-    scored = sum(pixels[case.id] for part in ("test", "validation") for case in fold.parts[part])
-    again = sum(pixels[case.id] for case in fold.parts["validation"])
-    groups = len({case.group for part in ("test", "validation") for case in fold.parts[part]})
-    reserve = FIXED_RESERVE + groups * SECONDS_PER_GROUP + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
-    caching = sum(pixels[case.id] for part in ("train", "validation") for case in fold.parts[part]) / 1e6 * 0.05
+    reserve, caching = beside_training(facts, folds[0].parts)
     assert machine.step_seconds is not None
     machine.step_seconds(BUDGET_WIDTHS[0], draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()

@@ -35,7 +35,10 @@ class SplitOptions(StrictModel):
 
 
 class RunOptions(StrictModel):
-    """One run. ``budget`` is in seconds of wall-clock for the whole run; ``epochs`` replaces it."""
+    """One run. ``budget`` is in seconds of wall-clock for the whole run; ``epochs`` replaces it.
+
+    ``cache`` is a folder of preprocessed planes that several runs share; whoever gave it removes it.
+    """
 
     data: Path
     reading: DataOptions = DataOptions()
@@ -44,6 +47,7 @@ class RunOptions(StrictModel):
     epochs: int | None = Field(default=None, ge=1)
     network: str | None = None
     augmentation: str | None = None
+    preset: str | None = None
     size: tuple[int, int] | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
     recipe_file: Path | None = None
@@ -53,6 +57,7 @@ class RunOptions(StrictModel):
     threads: int | None = Field(default=None, ge=1)
     name: str | None = None
     keep_cache: bool = False
+    cache: Path | None = None
     language: str = "en"
     notes: tuple[str, ...] = ()
 

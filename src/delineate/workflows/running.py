@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delineate.dataset import Fingerprint, channel_endings, fingerprint_of, fold_cases, split_key
+from delineate.dataset import Fingerprint, fingerprint_of, fold_cases, split_key
 from delineate.dataset.checks import blocking
 from delineate.domain import Case, Scan, Unit
 from delineate.errors import DataError, UsageError
@@ -18,11 +18,13 @@ from delineate.recipe import Recipe, Splits, load, read_json, save_json
 from delineate.report import write_report
 from delineate.training import require
 from delineate.workflows import default_run_folder
+from delineate.workflows.dataset_record import dataset_record
 from delineate.workflows.deciding import plan_folds
-from delineate.workflows.examine import Examined, examine, locate, save_findings, save_page, scan_folder
+from delineate.workflows.examine import examine, locate, save_findings, save_page, scan_folder
 from delineate.workflows.fold import Fold, out_of_fold, score_fold, train_fold
 from delineate.workflows.folder import Clock, RunFolder, machine, now
 from delineate.workflows.options import RunOptions, parse_budget
+from delineate.workflows.presetting import check_preset
 from delineate.workflows.scorecard import write_summary
 from delineate.workflows.stages import stage
 
@@ -149,6 +151,7 @@ def _open(options: RunOptions | None, out: Path | None, resume: bool, overwrite:
         folder.options()  # says so when there is nothing to resume
         return folder
     assert options is not None
+    check_preset(options)
     locate(options.data, options.reading)  # a slip of the pen leaves no run folder behind
     folder.begin(_anchored(options), overwrite=overwrite)
     return folder
@@ -184,7 +187,7 @@ def _prepare(folder: RunFolder, options: RunOptions, clock: Clock, on_event: Eve
     unusable = {case.id for case in found.scan.cases} - {case.id for case in found.usable}
     save_json(folder / "unusable.json", sorted(unusable))
     save_json(folder / "splits.json", found.splits)
-    save_json(folder / "dataset.json", _dataset(found))
+    save_json(folder / "dataset.json", dataset_record(found))
     folder.finish("check", time.monotonic() - began)
     began = time.monotonic()
     folds = _folds(folder, options, found.scan, unusable, found.splits)
@@ -216,38 +219,14 @@ def _folds(folder: RunFolder, options: RunOptions, scan: Scan, unusable: set[str
             Fold(
                 folder=RunFolder(path),
                 parts=parts,
-                cache=folder.path / "cache",
+                cache=options.cache or folder.path / "cache",
                 unit=splits.unit,
                 name=options.name or folder.path.resolve().name,
                 notes=options.notes,
-                keep_cache=options.keep_cache or len(splits.folds) > 1,
+                keep_cache=options.keep_cache or options.cache is not None or len(splits.folds) > 1,
             )
         )
     return folds
-
-
-def _dataset(found: Examined) -> dict[str, Any]:
-    """What the report says of the data, without anybody's paths."""
-    return {
-        "layout": found.scan.layout,
-        "evidence": {key: value for key, value in found.scan.evidence.items() if isinstance(value, (int, float, str, bool))},
-        "unit": found.scan.unit,
-        "cases": len(found.scan.cases),
-        "labelled": len(found.usable),
-        "groups": len({case.group for case in found.scan.cases}),
-        "stacked": any(case.volume is not None for case in found.usable),
-        "persons": found.persons,
-        "files_left_out": len(found.scan.explained),
-        "channel_endings": list(channel_endings(found.usable)),
-        "sha256": _data_hash(found),
-    }
-
-
-def _data_hash(found: Examined) -> str:
-    import hashlib
-
-    lines = sorted(f"{fact.case} {fact.sha256} {fact.class_pixels}" for fact in found.facts)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _provenance(folder: RunFolder, options: RunOptions) -> dict[str, Any]:

@@ -102,6 +102,7 @@ def run_options(arguments: argparse.Namespace, language: str) -> RunOptions | No
         epochs=arguments.epochs,
         network=arguments.network,
         augmentation=arguments.augmentation,
+        preset=arguments.preset,
         size=parse_size(arguments.size) if arguments.size else None,
         settings=dict(parse_assignment(text) for text in arguments.settings),
         recipe_file=arguments.recipe and Path(arguments.recipe),

@@ -13,6 +13,9 @@ from delineate.i18n import LANGUAGES, translate
 from delineate.version import __version__
 
 COMMANDS = ("check", "run", "train", "evaluate", "predict", "report", "compare", "networks", "demo")
+#: Named here and not asked of the rooms that hold them, so that help is quick; tests compare.
+AUGMENTATIONS = ("none", "light", "medium", "heavy", "r2_keras", "r5_light", "r5_medium", "r5_heavy")
+PRESETS = ("r2", "r2_keras", "r5")
 
 
 class Parser(argparse.ArgumentParser):
@@ -104,7 +107,8 @@ def build_parser(language: str) -> argparse.ArgumentParser:
         plan = group(made, "plan")
         option(plan, "--network", metavar="NAME")
         option(plan, "--size", metavar="N|RxC")
-        option(plan, "--augmentation", choices=("none", "light", "medium", "heavy"))
+        option(plan, "--augmentation", choices=AUGMENTATIONS)
+        option(plan, "--preset", choices=PRESETS)
         option(plan, "--recipe", metavar="FILE")
         option(plan, "--set", metavar="KEY=VALUE", action="append", default=[], dest="settings")
         option(plan, "--seed", metavar="N", type=int, default=0)
@@ -126,7 +130,9 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     option(predict, "model", metavar="MODEL")
     option(predict, "inputs", metavar="IMAGE|FOLDER", nargs="+")
     option(predict, "--out", metavar="DIR", default="masks", key="out-predict")
-    option(predict, "--format", choices=("nifti", "nrrd", "mha", "tiff", "png", "npy"))
+    option(predict, "--format", choices=("nifti", "nrrd", "mha", "tiff", "png", "npy", "npz", "dicom-seg"))
+    option(predict, "--segment-codes", metavar="FILE")
+    option(predict, "--no-identity", action="store_true")
     option(predict, "--overlay", action="store_true")
     option(predict, "--probabilities", action="store_true")
     option(predict, "--no-clean", action="store_true")

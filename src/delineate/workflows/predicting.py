@@ -35,18 +35,24 @@ def predict(
     overwrite: bool = False,
     engine: str = "auto",
     threads: int | None = None,
+    segment_codes: str | Path | None = None,
+    identity: bool = True,
     language: str = "en",
     on_event: EventSink = discard,
 ) -> Predictions:
     """Segment ``inputs`` with the model file ``model`` (or ``"demo"``); masks and predictions.csv go to ``out``.
 
-    Masks have the geometry and format of their image. One bad file never ends the job: its row says why.
+    Masks have the geometry and format of their image, or ``format``. One bad file never ends the job: its row says why.
+    ``segment_codes`` (a JSON file, see docs/formats.md) and ``identity`` are for ``format="dicom-seg"``: codes of classes the table
+    does not know, and whether patient and study are copied from the source images.
     """
+    from delineate.formats.segment_codes import load_codes
     from delineate.inference import ModelFile, Predictor, predict_paths
     from delineate.workflows.stages import stage
 
     began = time.monotonic()
     listed = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
+    codes = load_codes(Path(segment_codes)) if segment_codes is not None else None
     predictor = Predictor(ModelFile.open(model), engine=engine, threads=threads, on_event=on_event)
     with stage("predict", on_event):
         rows = predict_paths(
@@ -60,5 +66,7 @@ def predict(
             overwrite=overwrite,
             language=language,
             on_event=on_event,
+            segment_codes=codes,
+            identity=identity,
         )
     return Predictions(rows, Path(out), time.monotonic() - began)

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from delineate.doubt import unusable
 from delineate.errors import ModelFileError, RecipeError
 from delineate.inference.onnx_wire import DamagedError, ModelFacts, read_facts
 from delineate.recipe import ModelRecord, parse
@@ -109,4 +110,10 @@ def _record(path: Path, facts: ModelFacts) -> ModelRecord:
         if len(values) != record.labels.classes:
             reason = f"'{key}' has {len(values)} values for {record.labels.classes} classes"
             raise ModelFileError("model-record-damaged", path=path, reason=reason)
+    wanted = 1 if record.labels.activation == "softmax" else record.labels.classes
+    if record.temperatures and len(record.temperatures) != wanted:
+        reason = f"'temperatures' has {len(record.temperatures)} values, not {wanted}"
+        raise ModelFileError("model-record-damaged", path=path, reason=reason)
+    if record.familiar is not None and (reason := unusable(record.familiar, record.preprocessing.channels)):
+        raise ModelFileError("model-record-damaged", path=path, reason=reason)
     return record

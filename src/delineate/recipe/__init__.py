@@ -1,5 +1,6 @@
 """Decisions as data: the JSON files of a run and of a model, as checked values."""
 
+from delineate.recipe.doubt import Familiar, ReviewRule, View
 from delineate.recipe.masks import MaskRule
 from delineate.recipe.network import (
     TWO_MAP_PRESETS,
@@ -24,6 +25,7 @@ __all__ = [
     "AttentionUNetOptions",
     "Augmentation",
     "Clean",
+    "Familiar",
     "MaskRule",
     "ModelRecord",
     "NetworkRecipe",
@@ -33,6 +35,7 @@ __all__ = [
     "Recipe",
     "ResNetUNetOptions",
     "ResUNetOptions",
+    "ReviewRule",
     "Scoring",
     "SmpOptions",
     "Splits",
@@ -41,6 +44,7 @@ __all__ = [
     "Training",
     "UNetOptions",
     "UNetPlusPlusOptions",
+    "View",
     "load",
     "parse",
     "read_json",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from delineate.domain.labels import LabelSet
+from delineate.recipe.doubt import Familiar, ReviewRule, View
 from delineate.recipe.masks import MaskRule
 from delineate.recipe.network import NetworkRecipe
 from delineate.recipe.preprocessing import Preprocessing
@@ -67,6 +68,10 @@ class ModelRecord(StrictModel):
     ``thresholds`` and ``clean`` have one entry per class. ``scores`` is summary.json's ``test`` and ``validation``, added once
     the file has been scored (``scored_network_sha256`` ties them to the weights). ``notes`` holds sentences such as "demonstration
     model trained on synthetic images".
+
+    ``temperatures`` divide the logits before anything else looks at them (one per class; one in all for exclusive classes; empty:
+    not calibrated). ``views`` are predicted beside the plane itself, and their probabilities averaged. ``members`` counts the
+    networks inside the file. ``review`` and ``familiar`` say what to doubt; ``None`` in older files.
     """
 
     version: Literal[1] = 1
@@ -78,6 +83,11 @@ class ModelRecord(StrictModel):
     provenance: dict[str, Any] = Field(default_factory=dict)
     scores: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    temperatures: tuple[Annotated[float, Field(gt=0, lt=1e6)], ...] = ()
+    views: tuple[View, ...] = ()
+    members: int = Field(default=1, ge=1, le=64)
+    review: ReviewRule | None = None
+    familiar: Familiar | None = None
 
 
 class Splits(StrictModel):

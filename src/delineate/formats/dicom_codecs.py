@@ -13,14 +13,14 @@ _JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 
 
 def needs_our_codec(dataset: Any) -> bool:
-    """Grey or RGB frames in one of these codings; others are left to pydicom."""
+    """Frames in one of these codings; others are left to pydicom."""
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
-    plain = str(dataset.get("PhotometricInterpretation", "")) in ("MONOCHROME1", "MONOCHROME2", "RGB", "PALETTE COLOR")
-    return plain and syntax in (*_LOSSLESS_JPEG, *_JPEG_LS)
+    known = str(dataset.get("PhotometricInterpretation", "")) in ("MONOCHROME1", "MONOCHROME2", "RGB", "PALETTE COLOR", "YBR_FULL")
+    return known and syntax in (*_LOSSLESS_JPEG, *_JPEG_LS)
 
 
 def decode_frames(dataset: Any) -> NDArray[Any]:
-    """Stored values, (frame, row, column[, sample]). Raises NotImplementedError for streams the codecs do not know."""
+    """Stored values, (frame, row, column[, sample]), YBR as RGB. Raises NotImplementedError for streams the codecs do not know."""
     import imagecodecs
     from pydicom.encaps import generate_frames
 
@@ -36,6 +36,10 @@ def decode_frames(dataset: Any) -> NDArray[Any]:
     values = np.stack(planes)
     if int(dataset.get("PixelRepresentation") or 0) == 1:
         values = _signed(values, int(dataset.get("BitsStored") or 16))
+    if str(dataset.get("PhotometricInterpretation", "")) == "YBR_FULL" and values.shape[-1] == 3:
+        from pydicom.pixels import convert_color_space
+
+        values = np.asarray(convert_color_space(values, "YBR_FULL", "RGB"))
     return values
 
 

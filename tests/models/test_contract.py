@@ -29,6 +29,8 @@ NETWORKS: dict[str, NetworkRecipe] = {
     "residual": NetworkRecipe(options={**TINY, "residual": True, "dropout": 0.2}),
     "frozen": NetworkRecipe(options={**TINY, "freeze_norm": True, "decoder": "transposed"}),
     "one level": NetworkRecipe(options={"widths": (6,)}),
+    "blocks of pixels": NetworkRecipe(options={"widths": (8, 16, 16), "block": 2, "decoder": "transposed"}),
+    "large blocks": NetworkRecipe(options={"widths": (24, 24), "block": 4}),
     "simple gates": NetworkRecipe(name="attention_unet", options={**TINY, "gate": "simple", "decoder": "transposed"}),
     "residual, instance": NetworkRecipe(name="resunet", options={**TINY, "norm": "instance", "dropout": 0.2}),
     "frozen resnet": NetworkRecipe(name="resnet34_unet", options={**SMALL["resnet34_unet"], "freeze_norm": True}),

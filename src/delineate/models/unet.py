@@ -14,6 +14,7 @@ from delineate.models.blocks import initialise
 from delineate.models.decoder import SkipFactory, UNetDecoder
 from delineate.models.encoder import ConvEncoder
 from delineate.models.resnet import ResidualEncoder, ResNetEncoder
+from delineate.models.space_to_depth import SpaceToDepth
 from delineate.recipe import AttentionUNetOptions, ResNetUNetOptions, ResUNetOptions, UNetOptions, parse
 
 
@@ -35,12 +36,12 @@ class UNet(nn.Module):
         return logits
 
 
-def build_unet(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> UNet:
+def build_unet(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> nn.Module:
     """The network ``unet`` with :class:`~delineate.recipe.UNetOptions`; :class:`RecipeError` where they cannot be used."""
     return _compose(in_channels, out_channels, parse(UNetOptions, dict(options), "network.options"))
 
 
-def build_attention_unet(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> UNet:
+def build_attention_unet(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> nn.Module:
     """The network ``attention_unet`` with :class:`~delineate.recipe.AttentionUNetOptions`."""
     o = parse(AttentionUNetOptions, dict(options), "network.options")
     gate: SkipFactory = SimpleGate if o.gate == "simple" else partial(AdditiveGate, norm=o.norm, frozen=o.freeze_norm)
@@ -84,12 +85,14 @@ def check_norm(norm: str, frozen: bool) -> None:
         raise RecipeError("network-freeze-norm", norm=norm)
 
 
-def _compose(in_channels: int, out_channels: int, o: UNetOptions, skip: SkipFactory | None = None) -> UNet:
+def _compose(in_channels: int, out_channels: int, o: UNetOptions, skip: SkipFactory | None = None) -> nn.Module:
     check_widths(o.widths)
     check_norm(o.norm, o.freeze_norm)
-    encoder = ConvEncoder(in_channels, o.widths, norm=o.norm, residual=o.residual, frozen=o.freeze_norm, dropout=o.dropout)
+    pixels = o.block**2
+    encoder = ConvEncoder(in_channels * pixels, o.widths, norm=o.norm, residual=o.residual, frozen=o.freeze_norm, dropout=o.dropout)
     decoder = UNetDecoder(encoder.channels, up=o.decoder, norm=o.norm, residual=o.residual, frozen=o.freeze_norm, skip=skip)
-    return _initialised(UNet(encoder, decoder, nn.Conv2d(decoder.out_channels, out_channels, 1)))
+    network = _initialised(UNet(encoder, decoder, nn.Conv2d(decoder.out_channels, out_channels * pixels, 1)))
+    return network if o.block == 1 else SpaceToDepth(network, o.block)
 
 
 def _initialised(network: UNet) -> UNet:

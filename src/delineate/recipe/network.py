@@ -12,7 +12,10 @@ from delineate.recipe.strict import StrictModel
 class UNetOptions(StrictModel):
     """Options of the network ``unet`` (Ronneberger et al. 2015, arXiv:1505.04597, in its usual padded form).
 
-    ``widths`` has one entry per resolution, finest first; ``len(widths) - 1`` is the number of 2× down-samplings.
+    ``widths`` has one entry per resolution, finest first; ``len(widths) - 1`` is the number of 2× down-samplings. ``dropout`` is the
+    share of the coarsest map's channels (the bottleneck) that is dropped while training. ``block`` × ``block`` pixels become
+    channels of one place before the first level, and logits become pixels again after the last (space to depth, Shi et al. 2016,
+    arXiv:1609.05158): the same detail for a fraction of the time.
     """
 
     widths: tuple[int, ...] = (32, 64, 128, 256, 512)
@@ -21,6 +24,7 @@ class UNetOptions(StrictModel):
     residual: bool = False
     dropout: float = Field(default=0.0, ge=0, lt=1)
     freeze_norm: bool = False
+    block: int = Field(default=1, ge=1, le=8)
 
 
 class AttentionUNetOptions(UNetOptions):
@@ -105,9 +109,10 @@ class NetworkRecipe(StrictModel):
 UNET_PRESETS: dict[str, UNetOptions] = {
     "unet_r1": UNetOptions(widths=(64, 128, 256, 512, 1024), decoder="upsample"),
     "unet_r2": UNetOptions(widths=(32, 64, 128, 256, 512), decoder="transposed"),
+    "unet_r2_keras": UNetOptions(widths=(32, 64, 128, 256, 512), decoder="transposed", dropout=0.5),
     "unet_r3": UNetOptions(widths=(64, 128, 256, 512, 1024), decoder="transposed"),
     "unet_r4": UNetOptions(widths=(8, 16, 32, 64, 128), decoder="transposed"),
 }
 
 #: Presets that come with a head of K + 1 maps and a softmax even for one class.
-TWO_MAP_PRESETS = frozenset({"unet_r1"})
+TWO_MAP_PRESETS = frozenset({"unet_r1", "unet_r2_keras"})

@@ -35,16 +35,27 @@ class Strangeness:
     detail: str = ""
 
 
-def describe_image(image: Image, recipe: Preprocessing, statistics: Statistics | None = None) -> ImageFacts | None:
-    """Facts of up to five prepared planes, evenly spaced over the middle four fifths of a volume; ``None`` where the image holds
-    one value only. Raises what :class:`~delineate.preprocessing.Preparation` raises."""
-    if is_flat(image.pixels):
-        return None
-    work = Preparation(image, recipe, statistics)
-    count = work.trail.planes
+def describe_image(
+    images: Image | Sequence[Image], recipe: Preprocessing, statistics: Statistics | None = None
+) -> ImageFacts | None:
+    """Mean facts of up to five prepared planes, evenly spaced over the middle four fifths of a volume.
+
+    ``images``: an image, or the slices of one volume in order. ``None`` where these planes hold one value only. Raises what
+    :class:`~delineate.preprocessing.Preparation` raises.
+    """
+    if isinstance(images, Image):
+        if is_flat(images.pixels):
+            return None
+        work = Preparation(images, recipe, statistics)
+        return facts_of(np.concatenate([work.planes(number, number + 1) for number in _spread(work.trail.planes)]))
+    chosen = [images[number] for number in _spread(len(images))]
+    planes = [Preparation(image, recipe, statistics).planes() for image in chosen if not is_flat(image.pixels)]
+    return facts_of([plane for part in planes for plane in part]) if planes else None
+
+
+def _spread(count: int) -> list[int]:
     first, last = (0.1 * (count - 1), 0.9 * (count - 1)) if count > 2 else (0, count - 1)
-    wanted = sorted({round(at) for at in np.linspace(first, last, min(_PLANES, count))})
-    return facts_of(np.concatenate([work.planes(number, number + 1) for number in wanted]))
+    return sorted({round(at) for at in np.linspace(first, last, min(_PLANES, count))})
 
 
 def fit_familiar(images: Sequence[tuple[str, ImageFacts]], *, false_alarms: float = FALSE_ALARMS) -> Familiar | None:

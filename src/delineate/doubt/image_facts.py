@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -74,8 +75,8 @@ def names_of(channels: int) -> tuple[str, ...]:
     return (*names, "shape.aspect")
 
 
-def facts_of(planes: Planes) -> ImageFacts:
-    """(n, C, h, w) normalised planes → their mean facts."""
+def facts_of(planes: Sequence[Planes] | Planes) -> ImageFacts:
+    """n normalised planes (C, h, w), which may differ in size → their mean facts."""
     return ImageFacts(np.mean([_plane_facts(p) for p in planes], axis=0), np.mean([thumbnail(p) for p in planes], axis=0))
 
 

@@ -114,6 +114,6 @@ def _record(path: Path, facts: ModelFacts) -> ModelRecord:
     if record.temperatures and len(record.temperatures) != wanted:
         reason = f"'temperatures' has {len(record.temperatures)} values, not {wanted}"
         raise ModelFileError("model-record-damaged", path=path, reason=reason)
-    if record.familiar is not None and (reason := unusable(record.familiar, record.preprocessing.channels)):
-        raise ModelFileError("model-record-damaged", path=path, reason=reason)
+    if record.familiar is not None and (wrong := unusable(record.familiar, record.preprocessing.channels)):
+        raise ModelFileError("model-record-damaged", path=path, reason=wrong)
     return record

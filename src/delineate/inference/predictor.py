@@ -11,27 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.domain import Image, Mask
+from delineate.doubt import calibrate, entropy
 from delineate.errors import ResourceError, UsageError
 from delineate.events import EventSink, Note, discard
-from delineate.inference import trial
 from delineate.inference.clean import clean_labels
-from delineate.inference.engines import Engine, openvino_installed, physical_cores, registry
+from delineate.inference.engine_choice import AUTO, EngineChoice
+from delineate.inference.engines import physical_cores
+from delineate.inference.members import MemberEngine
 from delineate.inference.model_file import ModelFile
 from delineate.inference.tiling import predict_tiled
+from delineate.inference.views import all_shares, as_logits, entropy_of_shares, turned, turned_back
 from delineate.preprocessing import Preparation, Statistics, assemble, restore_slices
 
-AUTO = "auto"
 _PIXELS_AT_ONCE = 1 << 19  # planes of one run; a wide U-Net needs about 2 kB of activations per pixel
 _PIXELS_PER_STRETCH = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """``mask`` on the image's own grid; ``probabilities`` (K, *shape) float32 if asked for; ``seconds`` it took."""
+    """``mask`` on the image's own grid; ``probabilities`` (K, *shape) float32, calibrated, if asked for; ``seconds`` it took.
+
+    ``uncertainty`` if asked for: (1, *shape) entropy of the calibrated probabilities (0: certain, 1: nothing known), or (2, *shape)
+    with the mutual information of the views or members, in the same unit, where there are any: how far they disagree.
+    """
 
     mask: Mask
     probabilities: NDArray[np.float32] | None
     seconds: float
+    uncertainty: NDArray[np.float32] | None = None
 
 
 class Predictor:
@@ -42,9 +49,10 @@ class Predictor:
     model
         A :class:`ModelFile`, a path, or ``"demo"``.
     engine
-        ``onnxruntime``, ``openvino``, or ``auto``: ONNX Runtime, except that for jobs of more than 64 planes a short trial on the
-        first batch picks OpenVINO where it is installed, faster, and decides alike on 99.9 % of the pixels. For a result that is
-        the same bit by bit on the next run, name the engine.
+        ``onnxruntime``, ``openvino``, ``torch``, or ``auto``: ONNX Runtime, except that in long jobs a short trial, remembered for
+        the next time, picks another engine that is installed, faster, and decides alike on 99.9 % of the pixels
+        (:class:`~delineate.inference.engine_choice.EngineChoice`). For a result that is the same bit by bit on the next run,
+        name the engine.
     threads
         ``None``: the physical cores this process may use.
     batch
@@ -72,6 +80,7 @@ class Predictor:
         self._on_event = on_event
         self._engine: Engine | None = None
         self._expected = 0
+        self._members: Engine | None = None
         self._tried = engine != AUTO
         if engine != AUTO:
             registry.get(engine)  # an unknown name is said at once
@@ -79,19 +88,25 @@ class Predictor:
     @property
     def engine(self) -> str:
         """Name of the engine in use (for ``auto`` before the first image: the one it starts with)."""
-        return self._engine.name if self._engine else ("onnxruntime" if self._name == AUTO else self._name)
+        return self._engines.name
 
     def expect(self, planes: int) -> None:
         """Tell how many planes are to come in all, so that ``auto`` knows whether a trial pays."""
-        self._expected = max(self._expected, planes)
+        self._engines.expect(planes)
 
     def predict(
-        self, image: Image, *, statistics: Statistics | None = None, probabilities: bool = False, clean: bool = True
+        self,
+        image: Image,
+        *,
+        statistics: Statistics | None = None,
+        probabilities: bool = False,
+        clean: bool = True,
+        uncertainty: bool = False,
     ) -> Prediction:
         """Segment ``image``.
 
-        Logits are activated, probabilities brought back to the image's grid, thresholded there with the model's thresholds, and
-        cleaned with the model's options. Volumes go through plane by plane.
+        Logits are activated, probabilities brought back to the image's grid, calibrated, thresholded there with the model's
+        thresholds, and cleaned with the model's options. Volumes go through plane by plane.
 
         Parameters
         ----------
@@ -101,6 +116,8 @@ class Predictor:
             Also give them, (K, *shape); they are not touched by the clean-up.
         clean
             ``False`` leaves the clean-up to the caller (slices in files of their own, cleaned as a volume).
+        uncertainty
+            Also give maps of doubt (ensembles are then computed by ONNX Runtime).
 
         Raises
         ------
@@ -111,17 +128,17 @@ class Predictor:
         """
         begun = time.perf_counter()
         try:
-            labels, shares = self._planes(image, statistics, probabilities)
+            labels, shares, doubt = self._planes(image, statistics, probabilities, uncertainty)
         except MemoryError:
             shape = "×".join(str(n) for n in image.geometry.shape)
             raise ResourceError("image-exceeds-memory", path=image.path or "image", shape=shape) from None
         if clean:
             labels = clean_labels(labels, self.record.labels, self.record.clean)
-        return Prediction(Mask(labels, image.geometry), shares, time.perf_counter() - begun)
+        return Prediction(Mask(labels, image.geometry), shares, time.perf_counter() - begun, doubt)
 
     def _planes(
-        self, image: Image, statistics: Statistics | None, wanted: bool
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
+        self, image: Image, statistics: Statistics | None, wanted: bool, uncertainty: bool
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None, NDArray[np.float32] | None]:
         label_set, recipe = self.record.labels, self.record.preprocessing
         work = Preparation(image, recipe, statistics)
         trail = work.trail
@@ -131,30 +148,73 @@ class Predictor:
         layers = label_set.classes if label_set.kind == "regions" else 1
         labels = np.empty((layers, trail.planes, *trail.plane), dtype=np.uint8)
         shares = np.empty((label_set.classes, trail.planes, *trail.plane), dtype=np.float32) if wanted else None
+        several = bool(self.record.views) or self.record.members > 1
+        doubt = np.empty((1 + several, trail.planes, *trail.plane), dtype=np.float32) if uncertainty else None
         step = self._planes_at_once(trail.size)
         for start in range(0, trail.planes, step):
-            part = restore_slices(self._activated(self.logits(work.planes(start, start + step))), trail)
+            here = slice(start, start + step)
+            logits = self.logits(work.planes(start, start + step), spread=uncertainty and several)
+            part = restore_slices(self._activated(logits[:, : label_set.channels]), trail)
+            if doubt is not None and several:
+                each = restore_slices(logits[:, label_set.channels :], trail)
+                doubt[1:, here] = np.maximum(entropy(part, label_set) - each, 0)
+            part = calibrate(np.ascontiguousarray(part), self.record.temperatures, label_set)
             for rows in self._stretches(part.shape[2], part.shape[3]):
-                labels[:, start : start + step, rows] = label_set.decide(part[:, :, rows], self.record.thresholds)
+                labels[:, here, rows] = label_set.decide(part[:, :, rows], self.record.thresholds)
+                if doubt is not None:
+                    doubt[0, here, rows] = entropy(part[:, :, rows], label_set)
             if shares is not None:
-                shares[:, start : start + step] = part
+                shares[:, here] = part
         own = assemble(labels, trail)
-        return own if layers > 1 or label_set.kind == "regions" else own[0], None if shares is None else assemble(shares, trail)
+        return (
+            own if layers > 1 or label_set.kind == "regions" else own[0],
+            None if shares is None else assemble(shares, trail),
+            None if doubt is None else assemble(doubt, trail),
+        )
 
-    def logits(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(N, C, h, w) prepared planes → (N, channels, h, w) logits: padded to ``multiple`` with edge values, run in batches, cut;
-        planes with a side beyond ``tile`` in overlapping tiles."""
+    def logits(self, planes: NDArray[np.float32], spread: bool = False) -> NDArray[np.float32]:
+        """(N, C, h, w) prepared planes → (N, channels, h, w) logits, the mean over the record's views (see ``inference.views``).
+
+        With ``spread`` one more channel: the mean entropy of the views' and members' own answers.
+        """
+        labels, views = self.record.labels, self.record.views
+        if not views and not spread:
+            return self._one_view(planes)
+        detailed = spread and self.record.members > 1
+        total, each = self._shares_of_view(planes, spread, detailed)
+        for view in views:
+            found, own = self._shares_of_view(np.ascontiguousarray(turned(planes, view)), spread, detailed)
+            total += turned_back(found, view)
+            if each is not None and own is not None:
+                each += turned_back(own, view)
+        logits = as_logits(total / np.float32(1 + len(views)), labels)
+        return logits if each is None else np.concatenate([logits, each / (1 + len(views))], axis=1)
+
+    def _shares_of_view(
+        self, planes: NDArray[np.float32], spread: bool, detailed: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        labels = self.record.labels
+        out = self._one_view(planes, extra=int(detailed))
+        found = all_shares(out[:, : labels.channels], labels)
+        if not spread:
+            return found, None
+        return found, np.array(out[:, labels.channels :]) if detailed else entropy_of_shares(found, labels)
+
+    def _one_view(self, planes: NDArray[np.float32], extra: int = 0) -> NDArray[np.float32]:
+        """(N, C, h, w) prepared planes → (N, channels + extra, h, w) of the network: padded to ``multiple`` with edge values, run
+        in batches, cut; planes with a side beyond ``tile`` in overlapping tiles."""
         recipe = self.record.preprocessing
         height, width = planes.shape[2:]
         side = max(recipe.multiple, recipe.tile - recipe.tile % recipe.multiple)
         padded = tuple(-(-n // recipe.multiple) * recipe.multiple for n in (height, width))
-        channels = self.record.labels.channels
+        channels = self.record.labels.channels + extra
+        run = self._run_members if extra else self._run
         out = np.empty((len(planes), channels, height, width), dtype=np.float32)
         if max(height, width) > recipe.tile:
             tile = (min(side, padded[0]), min(side, padded[1]))
             step = self._planes_at_once(tile)
             for number, plane in enumerate(planes):
-                predict_tiled(plane, self._run, out[number], tile, recipe.tile_overlap, step)
+                predict_tiled(plane, run, out[number], tile, recipe.tile_overlap, step)
             return out
         missing = (padded[0] - height, padded[1] - width)
         step = self._planes_at_once((height, width))
@@ -162,31 +222,14 @@ class Predictor:
             batch = planes[start : start + step]
             if any(missing):
                 batch = np.pad(batch, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge")
-            out[start : start + step] = self._run(batch)[:, :, :height, :width]
+            out[start : start + step] = run(batch)[:, :, :height, :width]
         return out
 
     def _planes_at_once(self, size: tuple[int, int]) -> int:
         return self._batch or int(np.clip(_PIXELS_AT_ONCE // max(1, size[0] * size[1]), 1, 16))
 
     def _run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        batch = np.ascontiguousarray(batch, dtype=np.float32)
-        if self._engine is None:
-            self._engine = self._make("onnxruntime" if self._name == AUTO else self._name)
-        if not self._tried and self._expected > trial.MIN_PLANES:
-            self._tried = True
-            if openvino_installed():
-                self._engine = trial.faster(
-                    self._engine,
-                    lambda: self._make("openvino"),
-                    batch,
-                    self.record.labels,
-                    self.record.thresholds,
-                    self._on_event,
-                )
-        return self._engine.run(batch)
-
-    def _make(self, name: str) -> Engine:
-        return registry.get(name)(self.model, self._threads)
+        return self._engines.run(np.ascontiguousarray(batch, dtype=np.float32))
 
     def _activated(self, logits: NDArray[Any]) -> NDArray[np.float32]:
         """(n, channels, h, w) logits → (n, K, h, w) probabilities, in place and a stretch of rows at a time: a 10,000 × 10,000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import settings
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["DELINEATE_LANG"] = "en"
+# What a trial of engines found belongs to the person: tests neither read nor write it.
+os.environ["DELINEATE_CACHE"] = tempfile.mkdtemp(prefix="delineate-tests-")
 
 # The same examples every time: a change is judged by what it changed. No deadline: how long an example takes says how busy the
 # machine is, not whether the code is right.

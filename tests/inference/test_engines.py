@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from delineate.domain import Geometry, Image, LabelSet
 from delineate.errors import DelineateError, ModelFileError
 from delineate.events import Event, Note
-from delineate.inference import engines, trial
+from delineate.inference import engine_choice, engines, remembered, trial
 from delineate.inference.model_file import ModelFile
 from delineate.inference.predictor import Predictor
 
@@ -60,46 +61,95 @@ class Fake:
         return batch + np.float32(self.shift)
 
 
-def choose(candidate: Fake | DelineateError) -> tuple[str, list[Note]]:
+def choose(*candidates: Fake | DelineateError) -> tuple[str, list[Note], trial.Measured]:
     heard: list[Event] = []
 
-    def make() -> engines.Engine:
-        if isinstance(candidate, DelineateError):
-            raise candidate
-        return candidate
+    def maker(candidate: Fake | DelineateError) -> Any:
+        def make() -> engines.Engine:
+            if isinstance(candidate, DelineateError):
+                raise candidate
+            return candidate
+
+        return make
 
     batch = np.random.default_rng(1).normal(size=(8, 1, 32, 32)).astype(np.float32)
-    chosen = trial.faster(Fake("known", 0.02), make, batch, LabelSet(), (0.5,), heard.append)
-    return chosen.name, [event for event in heard if isinstance(event, Note)]
+    makers = {getattr(candidate, "name", "broken"): maker(candidate) for candidate in candidates}
+    chosen, found = trial.choose(Fake("known", 0.02), makers, batch, LabelSet(), (0.5,), heard.append)
+    return chosen.name, [event for event in heard if isinstance(event, Note)], found
 
 
-def test_the_trial_takes_the_faster_one_only_if_it_agrees() -> None:
-    name, notes = choose(Fake("quick", 0.001))
+def test_the_trial_takes_the_fastest_one_that_agrees() -> None:
+    name, notes, found = choose(Fake("quick", 0.001))
     assert (name, notes[0].code, notes[0].params["engine"]) == ("quick", "engine-chosen", "quick")
+    assert found.engine == "quick"
+    assert 2.5 <= found.ms["known"] < 10  # 20 ms for 8 planes
     assert choose(Fake("slow", 0.04))[0] == "known"
-    name, notes = choose(Fake("wrong", 0.001, shift=1.0))
-    assert (name, notes[0].code) == ("known", "engine-disagrees")
-    name, notes = choose(ModelFileError("model-not-onnx", path="x", reason="y"))
-    assert (name, notes[0].code) == ("known", "engine-trial-failed")
+    assert choose(Fake("hardly faster", 0.0195))[0] == "known"
+    name, notes, found = choose(Fake("wrong", 0.001, shift=1.0), Fake("second", 0.01), Fake("third", 0.004))
+    assert (name, [note.code for note in notes]) == ("third", ["engine-disagrees", "engine-chosen"])
+    assert set(found.ms) == {"known", "second", "third"}
+    name, notes, _ = choose(ModelFileError("model-not-onnx", path="x", reason="y"))
+    assert (name, [note.code for note in notes]) == ("known", ["engine-trial-failed"])
 
 
-def test_auto_tries_only_for_long_jobs(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[int] = []
-    monkeypatch.setattr(trial, "faster", lambda known, *rest: tried.append(1) or known)
-    monkeypatch.setattr("delineate.inference.predictor.openvino_installed", lambda: True)
+def batch_of(planes: int) -> np.ndarray[Any, Any]:
+    return np.zeros((planes, 1, 16, 16), np.float32)
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """``onnxruntime`` takes 3 ms a batch, ``openvino`` 0.5 ms; the list holds what was made."""
+    made: list[str] = []
+    speeds = {"onnxruntime": 0.003, "openvino": 0.0005}
+
+    def factory(name: str) -> Any:
+        return lambda model, threads: made.append(name) or Fake(name, speeds[name])
+
+    monkeypatch.setattr(engines.registry, "_items", {name: factory(name) for name in speeds})
+    monkeypatch.setattr(engine_choice, "candidates", lambda: ["openvino"])
+    return made
+
+
+def test_auto_tries_when_much_is_left_and_remembers(
+    make_model: MakeModel, fakes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DELINEATE_CACHE", str(tmp_path / "cache"))
     model = ModelFile.open(make_model())
-    small, large = (Image(np.zeros((1, n, 4, 4)), Geometry((n, 4, 4))) for n in (10, 100))
-    Predictor(model).predict(small)
-    Predictor(model, engine="onnxruntime").predict(large)
-    assert tried == []
-    predictor = Predictor(model)
-    predictor.predict(large)
-    predictor.predict(large)
-    assert tried == [1]
-    told = Predictor(model)
-    told.expect(500)
-    told.predict(small)
-    assert tried == [1, 1]
+    heard: list[Event] = []
+
+    def job(planes: int, name: str = "auto") -> str:
+        choice = engine_choice.EngineChoice(model, name, 1, heard.append)
+        choice.expect(planes)
+        for _ in range(2):
+            choice.run(batch_of(4))
+        return choice.name
+
+    monkeypatch.setattr(engine_choice, "MIN_SECONDS", 1.0)
+    assert job(20) == "onnxruntime"  # 12 ms of work
+    assert fakes == ["onnxruntime"]
+    assert not (tmp_path / "cache").exists()
+    assert job(100_000) == "openvino"
+    assert fakes == ["onnxruntime", "onnxruntime", "openvino"]
+    fakes.clear()
+    heard.clear()
+    assert job(100_000) == "openvino"
+    assert fakes == ["openvino"]  # at once, nothing else was loaded
+    assert [event.code for event in heard if isinstance(event, Note)] == ["engine-remembered"]
+    assert job(1_000_000, "onnxruntime") == "onnxruntime"  # what a person names is used
+
+
+def test_a_short_job_does_not_load_what_is_not_repaid(
+    make_model: MakeModel, fakes: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DELINEATE_CACHE", str(tmp_path))
+    model = ModelFile.open(make_model())
+    key = remembered.key_of(model.sha256, (4, 1, 16, 16), 1)
+    remembered.remember(key, trial.Measured("openvino", {"onnxruntime": 10, "openvino": 5}, {"onnxruntime": 0, "openvino": 500}))
+    for planes, expected in ((50, "onnxruntime"), (150, "openvino")):
+        choice = engine_choice.EngineChoice(model, "auto", 1, lambda event: None)
+        choice.expect(planes)
+        choice.run(batch_of(4))
+        assert choice.name == expected
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])

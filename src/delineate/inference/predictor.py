@@ -74,16 +74,11 @@ class Predictor:
             raise UsageError("not-positive", option="batch", value=batch)
         self.model = model if isinstance(model, ModelFile) else ModelFile.open(model)
         self.record = self.model.record
-        self._name = engine
         self._threads = threads or physical_cores()
         self._batch = batch
         self._on_event = on_event
-        self._engine: Engine | None = None
-        self._expected = 0
-        self._members: Engine | None = None
-        self._tried = engine != AUTO
-        if engine != AUTO:
-            registry.get(engine)  # an unknown name is said at once
+        self._engines = EngineChoice(self.model, engine, self._threads, on_event)
+        self._members: MemberEngine | None = None
 
     @property
     def engine(self) -> str:
@@ -230,6 +225,11 @@ class Predictor:
 
     def _run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._engines.run(np.ascontiguousarray(batch, dtype=np.float32))
+
+    def _run_members(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        if self._members is None:
+            self._members = MemberEngine(self.model, self._threads)
+        return self._members.run(np.ascontiguousarray(batch, dtype=np.float32))
 
     def _activated(self, logits: NDArray[Any]) -> NDArray[np.float32]:
         """(n, channels, h, w) logits → (n, K, h, w) probabilities, in place and a stretch of rows at a time: a 10,000 × 10,000

@@ -143,7 +143,9 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
                 "device": profile.device,
             }
         )
-        chosen = network or NetworkRecipe(name="unet", options=unet_options(width, draft.sizes[-1]).model_dump(mode="json"))
+        chosen = network or NetworkRecipe(
+            name="unet", options=unet_options(width, draft.sizes[-1], draft.block).model_dump(mode="json")
+        )
         return draft.recipe.model_copy(update={"training": training, "network": chosen})
 
     # The narrowest network is timed at two sizes, since beyond a fixed cost time grows with the number of pixels; wider ones at

@@ -61,10 +61,12 @@ def test_stages_by_share_of_steps() -> None:
 
 
 def test_plateau_reduces_after_five_flat_epochs() -> None:
-    assert plateau_factor([1.0, 0.9, 0.8]) == 1.0
-    assert plateau_factor([1.0] * 6) == 0.25
-    assert plateau_factor([1.0] * 11) == 0.25**2
-    assert plateau_factor([1.0] * 5 + [0.5, 0.6]) == 1.0
+    assert plateau_factor([1.0, 0.9, 0.8], 5) == 1.0
+    assert plateau_factor([1.0] * 6, 5) == 0.25
+    assert plateau_factor([1.0] * 11, 5) == 0.25**2
+    assert plateau_factor([1.0] * 10, 10) == 1.0
+    assert plateau_factor([1.0] * 11, 10) == 0.25
+    assert plateau_factor([1.0] * 5 + [0.5, 0.6], 5) == 1.0
     training = Training(schedule="plateau", warmup=0.0, lr=1.0)
     assert learning_rate(training, 0.5, [{"val_loss": 1.0}] * 6) == 0.25
 

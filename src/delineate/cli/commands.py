@@ -218,7 +218,13 @@ def report(arguments: argparse.Namespace, language: str) -> int:
 def compare(arguments: argparse.Namespace, language: str) -> int:
     with Screen(language, quiet=arguments.quiet) as screen:
         result = workflows.compare(
-            arguments.runs, arguments.out, primary=arguments.primary, seed=arguments.seed, language=language, on_event=screen
+            arguments.runs,
+            arguments.out,
+            primary=arguments.primary,
+            seed=arguments.seed,
+            pictures=arguments.pictures,
+            language=language,
+            on_event=screen,
         )
     claim = result.comparison.claim.plain()
     print(claim[language])

@@ -149,6 +149,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     option(compare, "--out", metavar="DIR", key="out-compare", default="comparison")
     option(compare, "--primary", metavar="METRIC", default="dice")
     option(compare, "--seed", metavar="N", type=int, default=0, key="seed-compare")
+    option(compare, "--pictures", metavar="N", type=int, default=12, key="pictures-compare")
 
     networks = command("networks")
     option(networks, "--size", metavar="N|RxC", default="256", key="size-networks")

@@ -10,8 +10,11 @@ from delineate.errors import RecipeError
 from delineate.recipe import Reason, Recipe, parse
 
 
-def apply_overrides(recipe: Recipe, values: Mapping[str, Any], source: str = "--set") -> Recipe:
-    """``recipe`` with dotted keys replaced, e.g. ``{"training.lr": 1e-3}``; each gets the reason "set by you".
+BY_USER = Reason(code="by-user", by="user")
+
+
+def apply_overrides(recipe: Recipe, values: Mapping[str, Any], source: str = "--set", reason: Reason = BY_USER) -> Recipe:
+    """``recipe`` with dotted keys replaced, e.g. ``{"training.lr": 1e-3}``; each gets ``reason``, "set by you".
 
     Text values are read as JSON where that is possible (``"[256, 256]"``, ``"true"``, ``"0.5"``), else as text.
     Raises RecipeError for an unknown key (with the known ones) or an unfit value.
@@ -21,7 +24,7 @@ def apply_overrides(recipe: Recipe, values: Mapping[str, Any], source: str = "--
     data = recipe.model_dump(mode="json")
     for key, value in values.items():
         _put(data, key, _read(value), source)
-        data["reasons"][key] = Reason(code="by-user", by="user").model_dump(mode="json")
+        data["reasons"][key] = reason.model_dump(mode="json")
     return parse(Recipe, data, source)
 
 

@@ -70,7 +70,7 @@ _LATER_CHANGES = (
     "cutout_dark",
     "mirror_border",
 )
-_LATER_TRAINING = ("encoder_lr", "encoder_weight_decay")
+_LATER_TRAINING = ("encoder_lr", "encoder_weight_decay", "plateau_patience")
 
 
 def _without_defaults(model: StrictModel, data: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -155,6 +155,8 @@ class Training(StrictModel):
         pretrained encoder should move less than what is new.
     ``schedule``
         ``one_cycle`` rises for 30 % of the steps, in place of ``warmup``.
+    ``plateau_patience``
+        Epochs without a lower validation loss after which ``plateau`` takes a quarter of the learning rate.
     ``warmup``
         Share of steps of linear warm-up.
     ``precision``, ``channels_last``, ``compile``, ``threads``
@@ -184,6 +186,7 @@ class Training(StrictModel):
     seed: int = 0
     encoder_lr: float = Field(default=1.0, ge=0)
     encoder_weight_decay: float | None = Field(default=None, ge=0)
+    plateau_patience: int = Field(default=5, ge=1)
 
     @model_serializer(mode="wrap")
     def _plain(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

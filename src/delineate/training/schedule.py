@@ -10,7 +10,7 @@ from typing import Any
 from delineate.recipe import Stage, Training
 
 _FLOOR = 0.002  # of the peak learning rate, where the cosine ends
-_PLATEAU_FACTOR, _PLATEAU_PATIENCE = 0.25, 5
+_PLATEAU_FACTOR = 0.25
 _POLY_POWER = 0.9
 _RISE, _START = 0.3, 0.04  # one cycle: share of the steps that rise, and the rate they rise from
 
@@ -77,7 +77,7 @@ def learning_rate(training: Training, progress: float, history: Sequence[Mapping
         along = (progress - training.warmup) / (1 - training.warmup)
         return training.lr * max(math.pow(1 - min(along, 1.0), _POLY_POWER), _FLOOR)
     if training.schedule == "plateau":
-        return training.lr * plateau_factor([row.get("val_loss") for row in history])
+        return training.lr * plateau_factor([row.get("val_loss") for row in history], training.plateau_patience)
     return training.lr
 
 
@@ -86,15 +86,15 @@ def _half_cosine(along: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(along, 1.0)))
 
 
-def plateau_factor(losses: Sequence[float | None]) -> float:
-    """× 0.25 after every 5 epochs without a lower validation loss."""
+def plateau_factor(losses: Sequence[float | None], patience: int) -> float:
+    """× 0.25 after every ``patience`` epochs without a lower validation loss."""
     factor, best, waited = 1.0, math.inf, 0
     for loss in losses:
         if loss is not None and loss < best:
             best, waited = loss, 0
             continue
         waited += 1
-        if waited >= _PLATEAU_PATIENCE:
+        if waited >= patience:
             factor, waited = factor * _PLATEAU_FACTOR, 0
     return factor
 

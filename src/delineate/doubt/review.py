@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from delineate.recipe import ReviewRule
 
@@ -124,6 +123,8 @@ def _learn_then_test(bad: NDArray[np.bool_], finite: int, alpha: float, delta: f
     0, 1, 2 … bad ones still reject "the risk is above alpha", and at last everybody) are tested in order until one is not rejected:
     no correction is needed for testing several (fixed sequence testing).
     """
+    from scipy import stats  # late: takes half a second to load, and a prediction only reads the rule
+
     n, accepted = len(bad), 0
     ladder: list[int] = []
     for allowed in range(n + 1):

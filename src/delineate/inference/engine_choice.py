@@ -76,7 +76,7 @@ class EngineChoice:
         if not names or self._engine is None:
             return
         record = self._model.record
-        makers = {name: lambda name=name: self._make(name) for name in names}  # type: ignore[misc]
+        makers = {name: lambda name=name: self._make(name) for name in names}
         self._engine, found = trial.choose(self._engine, makers, batch, record.labels, record.thresholds, self._on_event)
         remembered.remember(self._key(batch), found)
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from delineate.errors import DelineateError
 from delineate.inference.engines import physical_cores
@@ -102,7 +102,7 @@ def _measured(entry: Mapping[str, Any]) -> Measured | None:
     return Measured(engine, ms, begin)
 
 
-def _numbers(value: Any) -> bool:
+def _numbers(value: Any) -> TypeGuard[dict[str, float]]:
     return isinstance(value, dict) and all(
         isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < 1e12 for number in value.values()
     )

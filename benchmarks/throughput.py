@@ -1,0 +1,195 @@
+"""Images per second in training and prediction: ours beside the plain loops people write, and the share of the machine's peak.
+
+    python benchmarks/throughput.py --quick --json out.json      two minutes on two cores: ours and R2's loop
+    python benchmarks/throughput.py --json out.json --write docs/performance.md      also smp, MONAI, engines, memory
+
+``train_ratio`` and ``predict_ratio`` are ours to R2's loop for the same network, size and batch, end to end: drawing, augmenting and
+collating are in both. ``train_peak_share`` and ``predict_peak_share`` are the network's multiplications and additions per second over
+those of the machine's own bf16 matrix product (float32 where that is faster), measured in the same rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks.made_volumes import write_patients  # noqa: E402
+from benchmarks.measuring import Spread, interleaved, ratios, say  # noqa: E402
+
+from benchmarks import contestants, measuring, page  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="ours and R2's loop only, under two minutes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where the numbers go (default: standard output)")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table between the markers of this Markdown page")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, help="default: 5, with --quick as many as fit, 3 at least")
+    parser.add_argument("--threads", type=int, help="default: all cores this process may use")
+    asked = parser.parse_args(arguments)
+    result = measure(
+        quick=asked.quick,
+        device=asked.device,
+        size=asked.size,
+        batch=asked.batch,
+        rounds=asked.rounds or 5,
+        threads=asked.threads,
+        seconds=25.0 if asked.quick else 900.0,
+    )
+    measuring.write_json(asked.json, result)
+    if asked.write:
+        page.write_section(asked.write, "throughput", page.throughput_table(result))
+    return result
+
+
+def measure(
+    *,
+    quick: bool,
+    device: str = "cpu",
+    size: int = 256,
+    batch: int = 8,
+    rounds: int = 5,
+    threads: int | None = None,
+    seconds: float = 40.0,
+    widths: tuple[int, ...] = (32, 64, 128, 256, 512),
+) -> dict[str, Any]:
+    """Everything, as plain values. ``seconds`` bounds the rounds of training, and those of prediction."""
+    import torch
+
+    from delineate.training import machine_profile
+
+    profile = machine_profile(None if device == "cpu" else device)
+    threads = threads or profile.threads
+    torch.set_num_threads(threads)
+    say(f"machine: {profile.name}, {threads} threads, {profile.precision}")
+    with tempfile.TemporaryDirectory() as place:
+        data = write_patients(Path(place) / "data", patients=2 if quick else 4, slices=max(8, batch), size=size)
+        setting = contestants.Setting(data, Path(place), size, batch, threads, device, profile, widths)
+        training = _training(setting, quick, rounds, seconds)
+        prediction = _prediction(setting, quick, rounds, seconds)
+    result: dict[str, Any] = {
+        "setting": {
+            "network": f"U-Net {widths[0]}…{widths[-1]}",
+            "size": size,
+            "batch": batch,
+            "threads": threads,
+            "precision": profile.precision,
+            "channels_last": profile.channels_last,
+            "flop_per_image_forward": setting.flop_forward,
+            "flop_per_image_training": setting.flop_training,
+        },
+        "train_ratio": training["ratio"]["ours"]["median"],
+        "predict_ratio": prediction["ratio"][prediction["ours"]]["median"],
+        "int8_ratio": prediction["ratio"].get("ours int8", {}).get("median"),
+        "train_peak_share": training["peak_share"]["median"],
+        "predict_peak_share": prediction["peak_share"]["median"],
+        "data_share": training["data_share"]["median"],
+        "data_work_share": training["data_work_share"]["median"],
+        "training": training,
+        "prediction": prediction,
+    }
+    return measuring.document("throughput", device, result, quick=quick)
+
+
+def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: float) -> dict[str, Any]:
+    peak = contestants.peak(setting)
+    ours = contestants.Ours(setting)
+    steps: dict[str, Callable[[], int]] = {"ours": ours.step, "r2": contestants.r2_steps(setting)}
+    skipped: dict[str, str] = {}
+    if not quick:
+        compiled = contestants.Ours(setting, compile=True)
+        steps["ours compiled"] = compiled.step
+        for name, make in contestants.OTHERS.items():
+            try:
+                steps[name] = make(setting)
+            except (ImportError, RuntimeError) as error:
+                skipped[name] = f"{type(error).__name__}: {error}"
+    # As many steps of each per turn as make turns of about equal length: a short burst would meet an idle moment or miss it.
+    begun = {name: _seconds_of(step) for name, step in steps.items()}
+    begun = {name: min(first, _seconds_of(steps[name])) for name, first in begun.items()}
+    longest = begun["r2"]
+    turns = {name: max(1, min(8, round(longest / one))) for name, one in begun.items()}
+    ours.forget()
+    measured = interleaved({"peak": peak, **{name: _rate(steps[name], turns[name]) for name in steps}}, rounds, stop_after=seconds)
+    say("training: " + ", ".join(f"{name} {statistics.median(values):.3g}" for name, values in measured.items()))
+    rates = {name: measured[name] for name in steps}
+    achieved = [rate * setting.flop_training for rate in rates["ours"]]
+    found: dict[str, Any] = {
+        "unit": "images/s",
+        "rates": {name: Spread.of(values).plain() for name, values in rates.items()},
+        "ratio": {name: ratios(values, rates["r2"]).plain() for name, values in rates.items() if name != "r2"},
+        "peak_gflops": Spread.of([value / 1e9 for value in measured["peak"]]).plain(),
+        "peak_share": ratios(achieved, measured["peak"]).plain(),
+        "data_share": Spread.of(ours.waits).plain(),
+        "data_work_share": Spread.of([_share_of_cores(work, rates["ours"], setting) for work in ours.works]).plain(),
+        "steps_per_turn": turns,
+        "skipped": skipped,
+    }
+    if not quick:
+        found["peak_share_compiled"] = ratios(
+            [rate * setting.flop_training for rate in rates["ours compiled"]], measured["peak"]
+        ).plain()
+    ours.close()
+    return found
+
+
+def _prediction(setting: contestants.Setting, quick: bool, rounds: int, seconds: float) -> dict[str, Any]:
+    peak = contestants.peak(setting)
+    planes = 2 * setting.batch
+    runs, skipped = contestants.predictions(setting, planes, everything=not quick)
+    ours = next(name for name in ("ours openvino", "ours onnxruntime", "ours") if name in runs)
+    for run in runs.values():
+        run()
+    measured = interleaved({"peak": peak, **{name: _rate(run, 1) for name, run in runs.items()}}, rounds + 2, stop_after=seconds)
+    say("prediction: " + ", ".join(f"{name} {statistics.median(values):.3g}" for name, values in measured.items()))
+    rates = {name: measured[name] for name in runs}
+    return {
+        "unit": "images/s",
+        "ours": ours,
+        "planes": planes,
+        "rates": {name: Spread.of(values).plain() for name, values in rates.items()},
+        "ratio": {name: ratios(values, rates["r2"]).plain() for name, values in rates.items() if name != "r2"},
+        "peak_gflops": Spread.of([value / 1e9 for value in measured["peak"]]).plain(),
+        "peak_share": ratios([rate * setting.flop_forward for rate in rates[ours]], measured["peak"]).plain(),
+        "skipped": skipped,
+        **({} if quick else contestants.memory_and_latency(setting)),
+    }
+
+
+def _share_of_cores(work: float, rates: list[float], setting: contestants.Setting) -> float:
+    """Processor time of making a batch, of all the cores' time during a step: what the other cores do not get."""
+    return work / (setting.threads * setting.batch / statistics.median(rates))
+
+
+def _seconds_of(step: Callable[[], int]) -> float:
+    begun = time.perf_counter()
+    step()
+    return time.perf_counter() - begun
+
+
+def _rate(step: Callable[[], int], times: int) -> Callable[[], float]:
+    """Images per second over ``times`` steps; a step returns how many images it did."""
+
+    def measured() -> float:
+        begun = time.perf_counter()
+        images = sum(step() for _ in range(times))
+        return images / (time.perf_counter() - begun)
+
+    return measured
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """What every benchmark here shares: rounds that take turns, medians with their ranges, the machine in words, JSON and tables.
 
-Contestants take turns within every round, so that a machine that is busy for a while is busy for all of them; a ratio is the median of
-the rounds' own ratios, with the smallest and the largest of them.
+Contestants take turns within every round, so that a machine that is busy for a while is busy for all of them; a ratio is the median
+of the rounds' own ratios, with the smallest and the largest of them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = "delineate-benchmark/1"
+FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 LIBRARIES = ("torch", "onnxruntime", "openvino", "segmentation_models_pytorch", "monai", "nnunetv2", "numpy")
 
 
@@ -75,9 +76,7 @@ def machine(device: str = "cpu") -> dict[str, Any]:
         "processor": _processor(),
         "cores": usable_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
-        "features": [
-            flag for flag in ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8") if flag in _flags()
-        ],
+        "features": [flag for flag in FEATURES if flag in _flags()],
         "system": platform.system(),
         "python": platform.python_version(),
         "libraries": {name: found for name in LIBRARIES if (found := _version(name))},

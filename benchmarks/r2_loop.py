@@ -1,9 +1,9 @@
 """Reference system R2 as it is described: its data set, its loop, its prediction. The base that our speed is measured against.
 
-Slices are decoded once, cut to the volume's content, padded to squares, resized and normalised per volume, and held in memory. Every
-training slice is drawn with a weight for its foreground, scaled (±5 %), rotated (±15°) and flipped by itself; a ``DataLoader`` without
-workers collates them. The network is a U-Net of 32 … 512 features with transposed convolutions that ends in a sigmoid, in float32 and
-plain memory order; soft Dice loss, Adam with 1e-4, batches of 16.
+Slices are decoded once, cut to the volume's content, padded to squares, resized and normalised per volume, and held in memory.
+Every training slice is drawn with a weight for its foreground, scaled (±5 %), rotated (±15°) and flipped by itself; a
+``DataLoader`` without workers collates them. The network is a U-Net of 32 … 512 features with transposed convolutions that ends in
+a sigmoid, in float32 and plain memory order; soft Dice loss, Adam with 1e-4, batches of 16.
 
 In R2's favour: OpenCV resamples here, several times faster than what is usual in Python; and nothing is validated while it trains.
 """
@@ -127,8 +127,7 @@ class PlainLoop:
 
     def _endless(self) -> Iterator[tuple[Tensor, Tensor]]:
         while True:
-            for images, masks in self.loader:
-                yield images, masks
+            yield from self.loader
 
     def step(self) -> int:
         images, masks = next(self._batches)

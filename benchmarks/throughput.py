@@ -3,9 +3,9 @@
     python benchmarks/throughput.py --quick --json out.json      two minutes on two cores: ours and R2's loop
     python benchmarks/throughput.py --json out.json --write docs/performance.md      also smp, MONAI, engines, memory
 
-``train_ratio`` and ``predict_ratio`` are ours to R2's loop for the same network, size and batch, end to end: drawing, augmenting and
-collating are in both. ``train_peak_share`` and ``predict_peak_share`` are the network's multiplications and additions per second over
-those of the machine's own bf16 matrix product (float32 where that is faster), measured in the same rounds.
+``train_ratio`` and ``predict_ratio`` are ours to R2's loop for the same network, size and batch, end to end: drawing, augmenting
+and collating are in both. ``train_peak_share`` and ``predict_peak_share`` are the network's multiplications and additions per second
+over those of the machine's own bf16 matrix product (float32 where that is faster), measured in the same rounds.
 """
 
 from __future__ import annotations

@@ -90,6 +90,6 @@ def test_r2_learns_on_made_volumes(tmp_path: Path) -> None:
     losses: list[float] = []
     inner = loop.loss
     loop.loss = lambda y, t: losses.append(float(inner(y, t).detach())) or inner(y, t)  # type: ignore[func-returns-value]
-    for _ in range(12):
+    for _ in range(40):
         assert loop.step() == 4
-    assert np.mean(losses[-3:]) < np.mean(losses[:3]) - 0.02
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.015

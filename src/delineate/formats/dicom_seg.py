@@ -34,17 +34,15 @@ def seg_header(path: Path, dataset: Any, limits: Limits) -> Header:
     """``names`` are the numbers of the segments, as ``item`` takes them."""
     geometry, _ = _grid(path, dataset)
     check_grid(path, geometry.shape, 1, 2, limits)
-    names = tuple(str(number) for number in _segments(dataset))
-    meta = {"modality": "SEG", "segments": _labels(dataset), "kind": str(dataset.get("SegmentationType", ""))}
+    names = tuple(str(number) for number in segment_labels(dataset))
+    meta = {"modality": "SEG", "segments": segment_labels(dataset), "kind": str(dataset.get("SegmentationType", ""))}
     return Header("dicom", geometry.shape, 1, "uint16", "grey", 1, names, geometry.spacing, meta)
 
 
-def _segments(dataset: Any) -> list[int]:
-    return [int(item.SegmentNumber) for item in dataset.get("SegmentSequence") or []]
-
-
-def _labels(dataset: Any) -> dict[int, str]:
-    return {int(item.SegmentNumber): str(item.get("SegmentLabel") or "") for item in dataset.get("SegmentSequence") or []}
+def segment_labels(dataset: Any) -> dict[int, str]:
+    """Numbers and labels of the segments. Segments count from 1; the 0 that label maps may describe is the background."""
+    items = [(int(item.SegmentNumber), str(item.get("SegmentLabel") or "")) for item in dataset.get("SegmentSequence") or []]
+    return {number: label for number, label in items if number > 0}
 
 
 def _grid(path: Path, dataset: Any) -> tuple[Geometry, list[int]]:
@@ -96,7 +94,7 @@ def seg_labels(path: Path, item: str | None, limits: Limits) -> RawLabels:
     geometry, places = _grid(path, dataset)
     check_grid(path, geometry.shape, 1, 2, limits)
     kind = str(dataset.get("SegmentationType", "BINARY"))
-    meta = {"modality": "SEG", "segments": _labels(dataset), "kind": kind}
+    meta = {"modality": "SEG", "segments": segment_labels(dataset), "kind": kind}
     wanted = _wanted(path, dataset, item)
     frames = decode(path, dataset)[..., 0]
     if kind == "FRACTIONAL":
@@ -119,7 +117,7 @@ def seg_labels(path: Path, item: str | None, limits: Limits) -> RawLabels:
 def _wanted(path: Path, dataset: Any, item: str | None) -> int | None:
     if item is None:
         return None
-    if item not in {str(number) for number in _segments(dataset)}:
+    if item not in {str(number) for number in segment_labels(dataset)}:
         raise unreadable("not-found", path, f"no segment {item}")
     return int(item)
 

@@ -18,6 +18,7 @@ from delineate.formats.bounds import check_grid
 from delineate.formats.dicom_file import SEGMENTATIONS, check_dicom, frames_of, group, open_dicom, orientation_of, position_of
 from delineate.formats.dicom_object import SAME_DIRECTION, frame_places
 from delineate.formats.dicom_pixels import decode
+from delineate.formats.dicom_seg import segment_labels
 from delineate.formats.trouble import check_file, guarded, unreadable
 from delineate.formats.types import LIMITS, Limits
 
@@ -51,9 +52,9 @@ def read_segments(path: Path, image: Image, limits: Limits = LIMITS) -> Segments
             raise unreadable(
                 "unsupported", path, f"a segmentation of {dataset.Rows} × {dataset.Columns}, the image is {shape[-2:]}"
             )
-        items = list(dataset.get("SegmentSequence") or [])
-        numbers = tuple(int(item.SegmentNumber) for item in items)
-        names = tuple(str(item.get("SegmentLabel") or item.SegmentNumber) for item in items)
+        labels = segment_labels(dataset)
+        numbers = tuple(labels)
+        names = tuple(label or str(number) for number, label in labels.items())
         kind = str(dataset.get("SegmentationType", "BINARY"))
         planes = shape[0] if len(shape) == 3 else 1
         check_grid(path, (planes, *shape[-2:]), max(len(numbers), 1), 4 if kind == "FRACTIONAL" else 1, limits)

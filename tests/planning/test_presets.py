@@ -63,5 +63,5 @@ def test_an_unknown_preset_lists_the_known() -> None:
 
 
 def test_the_command_line_knows_them_all() -> None:
-    assert parser.PRESETS == tuple(PRESETS)
-    assert parser.AUGMENTATIONS == tuple(AUGMENTATION_PRESETS)
+    assert tuple(PRESETS) == parser.PRESETS
+    assert tuple(AUGMENTATION_PRESETS) == parser.AUGMENTATIONS

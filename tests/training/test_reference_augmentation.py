@@ -87,7 +87,7 @@ def test_outside_lies_the_mirror_image_where_that_is_wanted() -> None:
     changes = draw(Augmentation(shift=0.3, mirror_border=True), seed=2, size=(64, 64))
     moved, _ = warp(changes, images, labels, (64, 64))
     edge, _ = warp(draw(Augmentation(shift=0.3), seed=2, size=(64, 64)), images, labels, (64, 64))
-    x, y = (changes.shift * 64).T
+    x, _ = (changes.shift * 64).T
     for row in range(2):
         columns = np.abs(np.arange(64) + 0.5 + x[row])
         expected = np.where(columns > 64, 128 - columns, columns) / 64

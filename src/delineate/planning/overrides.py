@@ -9,7 +9,6 @@ from typing import Any
 from delineate.errors import RecipeError
 from delineate.recipe import Reason, Recipe, parse
 
-
 BY_USER = Reason(code="by-user", by="user")
 
 

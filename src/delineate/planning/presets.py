@@ -1,6 +1,7 @@
 """How the reference systems trained, as settings that are read in recipe.json like all others.
 
-A preset states what its system states and leaves the rest (time, precision, sampling) to the plan. What a person sets beside it wins.
+A preset states what its system states and leaves the rest (time, precision, sampling) to the plan. What a person sets beside it
+wins.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from delineate.recipe import Reason, Recipe
 
 @dataclass(frozen=True)
 class Preset:
-    """``network``, ``size`` (rows, columns) and ``augmentation`` hold where a person names none; ``batch`` is in images at one working
-    size (``None``: as planned); ``settings`` are dotted keys of the recipe."""
+    """``network``, ``size`` (rows, columns) and ``augmentation`` hold where a person names none; ``batch`` is in images, at one
+    working size (``None``: as planned); ``settings`` are dotted keys of the recipe."""
 
     network: str
     size: tuple[int, int]
@@ -72,7 +73,8 @@ def find_preset(name: str) -> Preset:
 def apply_preset(recipe: Recipe, name: str, *, keep_time: bool) -> Recipe:
     """A planned recipe with the preset's settings and batch.
 
-    Another batch means another number of steps: the same pixels in all with ``keep_time`` (what time goes by), else the same images.
+    Another batch means another number of steps: the same pixels in all with ``keep_time`` (time goes by them), else the same
+    images.
     """
     preset = find_preset(name)
     reason = Reason(code="by-preset", params={"preset": name})

@@ -12,8 +12,8 @@ from delineate.recipe.strict import StrictModel
 class UNetOptions(StrictModel):
     """Options of the network ``unet`` (Ronneberger et al. 2015, arXiv:1505.04597, in its usual padded form).
 
-    ``widths`` has one entry per resolution, finest first; ``len(widths) - 1`` is the number of 2× down-samplings. ``dropout`` is the
-    share of the coarsest map's channels (the bottleneck) that is dropped while training. ``block`` × ``block`` pixels become
+    ``widths`` has one entry per resolution, finest first; ``len(widths) - 1`` is the number of 2× down-samplings. ``dropout`` is
+    the share of the coarsest map's channels (the bottleneck) that is dropped while training. ``block`` × ``block`` pixels become
     channels of one place before the first level, and logits become pixels again after the last (space to depth, Shi et al. 2016,
     arXiv:1609.05158): the same detail for a fraction of the time.
     """

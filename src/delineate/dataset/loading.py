@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from delineate.dataset.placing import placed
 from delineate.dataset.raw_masks import CHUNK, RawReader, as_colours, count_values, hex_of, number_of, pack
 from delineate.domain import IGNORE, Case, Geometry, Image, LabelSet, Mask, Source, between
 from delineate.errors import DataError
@@ -64,7 +65,7 @@ def load_mask(case: Case, rule: MaskRule, labels: LabelSet, *, image_geometry: G
     """The case's mask on its image's grid.
 
     A mask file that stores the very same grid with its axes in another order or direction (a converter's NIfTI beside DICOM) is
-    re-oriented, as its affine says: no value changes.
+    re-oriented, as its affine says: no value changes. A DICOM segmentation, which leaves empty planes out, is put in its place.
 
     Files of one class are united. Where exclusive classes overlap, the class with fewer pixels in this image wins, since the
     smaller structure is the one drawn into the larger (a tumour in its organ). Values outside the rule become background or
@@ -104,6 +105,8 @@ def read_mask(
     reoriented = False
     for source in sources:
         raw = reader.read(source)
+        if image_geometry is not None:
+            raw = placed(raw, image_geometry)
         turn = between(raw.geometry, image_geometry) if image_geometry is not None else None
         own = raw.geometry
         if turn is not None and not turn.is_identity:

@@ -40,7 +40,7 @@ def test_importing_openvino_does_not_load_its_telemetry() -> None:
     import subprocess
 
     program = (
-        "import sys; from delineate.inference.engines import _import_openvino; _import_openvino();"
+        "import sys; from delineate.inference.engines import import_openvino; import_openvino();"
         "print(any(n.startswith('openvino_telemetry') for n in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from delineate import workflows
+from delineate.cli import comparing, measuring
 from delineate.cli.console import Screen, clock
+from delineate.cli.export_command import export
 from delineate.cli.width import cells, pad
 from delineate.errors import EXIT_OK, DataError, UsageError
 from delineate.i18n import translate
@@ -187,6 +189,7 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
             threads=arguments.threads,
             segment_codes=arguments.segment_codes,
             identity=not arguments.no_identity,
+            measure=arguments.measure,
             language=language,
             on_event=screen,
         )
@@ -195,6 +198,8 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
     done = sum(row.status == "done" for row in result.rows)
     total = done + len(failed)
     print(translate("cli.done.predict", language, done=done, total=total, time=clock(result.seconds), path=result.folder))
+    if result.measures is not None:
+        measuring.say_measures(result.measures, language)
     if skipped:
         print(translate("cli.done.predict-skipped", language, skipped=len(skipped)))
         for code in dict.fromkeys(row.code for row in skipped):
@@ -216,20 +221,7 @@ def report(arguments: argparse.Namespace, language: str) -> int:
 
 
 def compare(arguments: argparse.Namespace, language: str) -> int:
-    with Screen(language, quiet=arguments.quiet) as screen:
-        result = workflows.compare(
-            arguments.runs,
-            arguments.out,
-            primary=arguments.primary,
-            seed=arguments.seed,
-            pictures=arguments.pictures,
-            language=language,
-            on_event=screen,
-        )
-    claim = result.comparison.claim.plain()
-    print(claim[language])
-    print(translate("cli.done.compare", language, page=result.page, folder=result.folder))
-    return EXIT_OK
+    return comparing.compare(arguments, language, _reading(arguments), _splitting(arguments))
 
 
 def networks(arguments: argparse.Namespace, language: str) -> int:
@@ -267,8 +259,11 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "train": run,
     "evaluate": evaluate,
     "predict": predict,
+    "export": export,
     "report": report,
     "networks": networks,
     "compare": compare,
     "demo": demo,
+    "measure": measuring.measure,
+    "surface": measuring.surface,
 }

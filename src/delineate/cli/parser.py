@@ -7,12 +7,14 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
+from delineate.cli.grid_arguments import add_compare
+from delineate.cli.measuring_arguments import add_measure, add_surface
 from delineate.cli.width import wrap
 from delineate.cli.wording import reword
 from delineate.i18n import LANGUAGES, translate
 from delineate.version import __version__
 
-COMMANDS = ("check", "run", "train", "evaluate", "predict", "report", "compare", "networks", "demo")
+COMMANDS = ("check", "run", "train", "evaluate", "predict", "export", "report", "compare", "networks", "demo", "measure", "surface")
 #: Named here and not asked of the rooms that hold them, so that help is quick; tests compare.
 AUGMENTATIONS = ("none", "light", "medium", "heavy", "r2_keras", "r5_light", "r5_medium", "r5_heavy")
 PRESETS = ("r2", "r2_keras", "r5")
@@ -137,18 +139,30 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     option(predict, "--probabilities", action="store_true")
     option(predict, "--no-clean", action="store_true")
     option(predict, "--overwrite", action="store_true", key="overwrite-predict")
+    option(predict, "--measure", action="store_true")
     option(predict, "--engine", metavar="NAME", default="auto")
     option(predict, "--threads", metavar="N", type=int)
+
+    add_measure(command, group, option)
+    add_surface(command, option)
+
+    export = command("export")
+    option(export, "run", metavar="RUN|MODEL", key="export-target")
+    option(export, "--target", choices=("onnx", "openvino", "int8"))
+    option(export, "--int8", action="store_true")
+    option(export, "--out", metavar="FILE", key="out-export")
+    option(export, "--calibrate", metavar="DIR")
+    option(export, "--margin", metavar="DICE", type=float, default=0.005)
+    option(export, "--engine", metavar="NAME", default="onnxruntime", key="engine-export")
+    option(export, "--threads", metavar="N", type=int)
+    option(export, "--overwrite", action="store_true", key="overwrite-export")
 
     report = command("report")
     option(report, "run", metavar="RUN", key="report-run")
     option(report, "--out", metavar="FILE", key="out-report")
 
     compare = command("compare")
-    option(compare, "runs", metavar="RUN", nargs="+", key="compare-runs")
-    option(compare, "--out", metavar="DIR", key="out-compare", default="comparison")
-    option(compare, "--primary", metavar="METRIC", default="dice")
-    option(compare, "--seed", metavar="N", type=int, default=0, key="seed-compare")
+    add_compare(compare, group, option, _reading, _splitting)
     option(compare, "--pictures", metavar="N", type=int, default=12, key="pictures-compare")
 
     networks = command("networks")

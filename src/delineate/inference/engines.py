@@ -93,7 +93,7 @@ class OpenVinoEngine:
     _KEPT_SHAPES = 6
 
     def __init__(self, model: ModelFile, threads: int) -> None:
-        openvino = _import_openvino()
+        openvino = import_openvino()
         self._core = openvino.Core()
         try:
             self._data = model.data
@@ -139,7 +139,7 @@ def openvino_installed() -> bool:
     return find_spec("openvino") is not None
 
 
-def _import_openvino() -> Any:
+def import_openvino() -> Any:
     """``import openvino`` reports its use to a server unless its telemetry package is absent: hide that while importing."""
     if not openvino_installed():
         raise MissingExtra("missing-extra", extra="openvino")

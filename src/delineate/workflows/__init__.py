@@ -1,4 +1,4 @@
-"""One function per use case, the same words as the commands: check, run, train, evaluate, predict, report, compare, demo.
+"""One function per use case, the same words as the commands: check, run, train, evaluate, export, predict, report, compare, demo.
 
 Each is loaded when first used: ``predict`` must not pay for training, nor ``report`` for reading images.
 """
@@ -14,23 +14,45 @@ if TYPE_CHECKING:
     from delineate.workflows.comparing import compare
     from delineate.workflows.demonstration import demo
     from delineate.workflows.evaluating import evaluate
+    from delineate.workflows.exporting import export
+    from delineate.workflows.grid.running import compare_grid
+    from delineate.workflows.measuring import measure
     from delineate.workflows.predicting import predict
     from delineate.workflows.reporting import report
     from delineate.workflows.running import run, train
+    from delineate.workflows.surfacing import surface
     from delineate.workflows.zoo import networks
 
-__all__ = ["check", "compare", "demo", "evaluate", "networks", "predict", "report", "run", "train"]
+__all__ = [
+    "check",
+    "compare",
+    "compare_grid",
+    "demo",
+    "evaluate",
+    "export",
+    "measure",
+    "networks",
+    "predict",
+    "report",
+    "run",
+    "surface",
+    "train",
+]
 
 #: Modules are not called like their functions: importing ``workflows.run`` would put the module in the function's place.
 _HOME = {
     "check": "checking",
     "compare": "comparing",
+    "compare_grid": "grid.running",
     "demo": "demonstration",
     "evaluate": "evaluating",
+    "export": "exporting",
+    "measure": "measuring",
     "networks": "zoo",
     "predict": "predicting",
     "report": "reporting",
     "run": "running",
+    "surface": "surfacing",
     "train": "running",
 }
 

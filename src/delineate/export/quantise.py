@@ -1,0 +1,145 @@
+"""A network in 8-bit integers: static post-training quantisation of an ONNX file into another, ordinary ONNX file (QDQ form).
+
+Weights are signed with a scale per output channel, activations get one scale each, from what they are on the calibration planes
+(Jacob et al. 2018, arXiv:1712.05877). Where the ranges come from decides what is lost, so the planes must look like what will be
+predicted, and must be training images: what is tuned on an image cannot be scored on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delineate.errors import MissingExtra, RunError
+
+Tool = Literal["nncf", "onnxruntime"]
+Planes = Sequence[NDArray[np.float32]]
+_CONVOLUTIONS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+
+
+def quantisation_tool() -> Tool:
+    """NNCF (Apache-2.0) where it and OpenVINO are installed: its graphs run fastest there, and it corrects the biases. Else
+    ONNX Runtime's own, whose graphs both engines run well."""
+    return "nncf" if find_spec("nncf") is not None and find_spec("openvino") is not None else "onnxruntime"
+
+
+def quantise(content: bytes, planes: Planes, *, tool: Tool | None = None, float_ends: bool = False) -> bytes:
+    """The ONNX file ``content`` with its convolutions in 8 bits; metadata are kept.
+
+    Parameters
+    ----------
+    planes
+        Calibration batches, each (n, C, h, w) float32 as the network sees them; at least one.
+    float_ends
+        Leave the first and the last convolution, which see raw pixels and decide, in floating point.
+
+    Raises :class:`MissingExtra` without the package ``onnx`` or the tool, :class:`RunError` ``quantisation-failed``.
+    """
+    try:
+        import onnx
+    except ModuleNotFoundError:
+        raise MissingExtra("missing-extra", extra="train") from None
+    if not planes:
+        raise ValueError("'planes' must not be empty")
+    model = onnx.load_model_from_string(content)
+    kept = _ends(model) if float_ends else []
+    make = _by_nncf if (tool or quantisation_tool()) == "nncf" else _by_onnxruntime
+    try:
+        with _quiet():
+            made = make(model, planes, kept)
+    except MissingExtra:
+        raise
+    except Exception as error:  # both tools raise what their many passes raise; the reason is passed on
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise RunError("quantisation-failed", reason=f"{type(error).__name__}: {first}") from error
+    del made.metadata_props[:]
+    made.metadata_props.extend(model.metadata_props)
+    made.graph.name = "network"
+    made.producer_name, made.producer_version = model.producer_name, model.producer_version
+    return cast(bytes, made.SerializeToString())
+
+
+def quantised_convolutions(content: bytes) -> tuple[int, int]:
+    """(in 8 bits, all) convolutions and matrix products of an ONNX file: 8 bits where the weights come from integers."""
+    import onnx
+
+    graph = onnx.load_model_from_string(content).graph
+    made_by = {output: node for node in graph.node for output in node.output}
+    layers = [node for node in graph.node if node.op_type in _CONVOLUTIONS and len(node.input) > 1]
+    integers = [node for node in layers if (w := made_by.get(node.input[1])) is not None and w.op_type == "DequantizeLinear"]
+    return len(integers), len(layers)
+
+
+def _ends(model: Any) -> list[str]:
+    names = [node.name for node in model.graph.node if node.op_type in _CONVOLUTIONS]
+    return [names[0], names[-1]] if names else []
+
+
+def _by_nncf(model: Any, planes: Planes, kept: list[str]) -> Any:
+    if find_spec("nncf") is None:
+        raise MissingExtra("missing-extra", extra="int8")
+    os.environ.setdefault("NNCF_CI", "1")  # its switch for not reporting its use to a server
+    import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    name = model.graph.input[0].name
+    return nncf.quantize(
+        model,
+        nncf.Dataset(list(planes), lambda batch: {name: batch}),
+        subset_size=len(planes),
+        preset=nncf.QuantizationPreset.MIXED,  # weights symmetric, activations not: ReLU's are never negative
+        target_device=nncf.TargetDevice.CPU,
+        ignored_scope=nncf.IgnoredScope(names=kept) if kept else None,
+    )
+
+
+def _by_onnxruntime(model: Any, planes: Planes, kept: list[str]) -> Any:
+    import onnx
+    from onnxruntime import quantization as q
+
+    class Reader(q.CalibrationDataReader):  # type: ignore[misc,unused-ignore]
+        def __init__(self) -> None:
+            self._left = iter(planes)
+
+        def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+            batch = next(self._left, None)
+            return None if batch is None else {model.graph.input[0].name: batch}
+
+    with tempfile.TemporaryDirectory(prefix="delineate-int8-") as folder:
+        before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, before)
+        q.quantize_static(
+            before,
+            after,
+            Reader(),
+            quant_format=q.QuantFormat.QDQ,
+            activation_type=q.QuantType.QUInt8,
+            weight_type=q.QuantType.QInt8,
+            per_channel=True,
+            nodes_to_exclude=kept,
+        )
+        return onnx.load(after)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the tools' progress bars, log lines and warnings about themselves."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123
+            warnings.simplefilter("ignore")
+            with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+                yield
+    finally:
+        logging.disable(before)

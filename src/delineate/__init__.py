@@ -14,9 +14,36 @@ from typing import TYPE_CHECKING, Any
 from delineate.version import __version__
 
 if TYPE_CHECKING:
-    from delineate.workflows import check, compare, demo, evaluate, networks, predict, report, run, train
+    from delineate.workflows import (
+        check,
+        compare,
+        compare_grid,
+        demo,
+        evaluate,
+        measure,
+        networks,
+        predict,
+        report,
+        run,
+        surface,
+        train,
+    )
 
-__all__ = ["__version__", "check", "compare", "demo", "evaluate", "networks", "predict", "report", "run", "train"]
+__all__ = [
+    "__version__",
+    "check",
+    "compare",
+    "compare_grid",
+    "demo",
+    "evaluate",
+    "measure",
+    "networks",
+    "predict",
+    "report",
+    "run",
+    "surface",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from delineate.cli.grid_arguments import grid_folder, resume_command
 from delineate.i18n import translate
 from delineate.workflows import default_run_folder
 
@@ -63,6 +64,10 @@ def listening() -> Iterator[Received]:
 
 def sentence(arguments: argparse.Namespace, language: str) -> str:
     """What an interrupted person reads: what is kept, and the very command that goes on."""
+    if arguments.command == "compare":
+        grid = grid_folder(arguments)
+        if (Path(grid) / "grid.json").is_file():
+            return translate("cli.interrupted.grid", language, command=resume_command(grid))
     folder = _run_folder(arguments)
     if folder is not None and (folder / "options.json").is_file():
         command = "train" if arguments.command == "train" else "run"

@@ -26,7 +26,7 @@ class Paired:
     cells: frozenset[Cell]
 
 
-def conclude(grid: Grid, runs: Sequence[GridRun], *, language: str, on_event: EventSink) -> CompareResult:
+def conclude(grid: Grid, runs: Sequence[GridRun], *, language: str, pictures: int, on_event: EventSink) -> CompareResult:
     """Write grid.json's ``used`` and ``missing``, runs.csv, and the comparison of what can be paired.
 
     Raises ``RunError`` ``grid-nothing-to-compare`` where fewer than two candidates have runs on the same folds and seeds.
@@ -47,6 +47,7 @@ def conclude(grid: Grid, runs: Sequence[GridRun], *, language: str, on_event: Ev
         primary=file.options.primary,
         seed=file.options.seed,
         language=language,
+        pictures=pictures,
         fairness=file.fairness(),
         notes=_notes(grid, missing),
         on_event=on_event,

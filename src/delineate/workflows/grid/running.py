@@ -12,6 +12,7 @@ from typing import Any, Literal
 from delineate.comparison import Comparison
 from delineate.errors import ResourceError, RunError, UsageError
 from delineate.events import EventSink, Progress, StageFinished, StageStarted, discard
+from delineate.workflows.comparing import CASES
 from delineate.workflows.examine import locate
 from delineate.workflows.grid.candidates import candidates_of
 from delineate.workflows.grid.engines import Engine, engine_of
@@ -48,6 +49,7 @@ def compare_grid(
     engine: str = "local",
     engine_options: Mapping[str, str] | None = None,
     given: Mapping[str, Any] | None = None,
+    pictures: int = CASES,
     on_event: EventSink = discard,
     **settings: Any,
 ) -> GridResult:
@@ -71,6 +73,8 @@ def compare_grid(
         Runs at a time, and what does them (see :func:`engine_of`). They may differ from one resume to the next.
     given
         With ``resume``: options that were said again; they have to be those of the grid.
+    pictures
+        Cases shown side by side (see :func:`compare`).
     settings
         Further fields of :class:`GridOptions`.
 
@@ -103,7 +107,7 @@ def compare_grid(
             plan = plan_grid(file.options, grid.path, jobs or 1, on_event)
             grid.save(file.model_copy(update={"plan": plan}))
         _work(grid, worker, jobs or 1, on_event)
-        result = conclude(grid, grid.runs(), language=grid.file.options.language, on_event=on_event)
+        result = conclude(grid, grid.runs(), language=grid.file.options.language, pictures=pictures, on_event=on_event)
     shutil.rmtree(grid / "cache", ignore_errors=True)
     missing = grid.file.missing
     failed = tuple(one for one in missing if one.state == "failed")

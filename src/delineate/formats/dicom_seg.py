@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.domain import Geometry
+from delineate.errors import UnreadableFile
 from delineate.formats.bounds import check_grid
 from delineate.formats.dicom_file import (
+    SEGMENTATIONS,
     check_dicom,
     frames_of,
     group,
@@ -26,8 +28,18 @@ from delineate.formats.dicom_file import (
 )
 from delineate.formats.dicom_pixels import decode
 from delineate.formats.dicom_planes import Planes, arrange
-from delineate.formats.trouble import unreadable
-from delineate.formats.types import Header, Limits, RawLabels
+from delineate.formats.trouble import check_file, guarded, unreadable
+from delineate.formats.types import LIMITS, Header, Limits, RawLabels
+
+
+def is_segmentation(path: Path) -> bool:
+    """Whether ``path`` is a DICOM SEG, by its header; False for whatever cannot be read."""
+    try:
+        check_file(path, LIMITS)
+        with guarded(path):
+            return open_dicom(path, tags=["SOPClassUID", "Rows", "Columns"]).get("SOPClassUID") in SEGMENTATIONS
+    except UnreadableFile:
+        return False
 
 
 def seg_header(path: Path, dataset: Any, limits: Limits) -> Header:

@@ -16,6 +16,7 @@ from delineate.layouts.leftovers import explain, shorten
 from delineate.layouts.metadata import read_classes
 from delineate.layouts.patterns import from_patterns
 from delineate.layouts.proposal import LAYOUTS, Proposal
+from delineate.layouts.segments import with_segments
 from delineate.layouts.table import from_table
 from delineate.layouts.tree import LOSSY_SUFFIXES, Tree, natural, walk
 from delineate.layouts.unexplained import cannot_explain
@@ -107,7 +108,7 @@ def _propose(
 def _complete(name: str, tree: Tree, proposal: Proposal, scores: dict[str, float], patient_pattern: str | None) -> Scan:
     findings: list[Finding] = [*tree.findings, *proposal.findings]
     explained = {**tree.explained, **proposal.explained}
-    proposal.cases = _with_series(proposal.cases, explained, findings)
+    proposal.cases = with_segments(_with_series(proposal.cases, explained, findings), proposal.class_names)
     proposal.cases = _without_unusable(proposal.cases, explained, findings)
     proposal.cases = _one_id_each(proposal.cases)
     if not proposal.cases:

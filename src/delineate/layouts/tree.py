@@ -13,6 +13,7 @@ from pathlib import Path
 
 from delineate import formats
 from delineate.domain import Finding
+from delineate.formats.dicom_seg import is_segmentation
 
 #: Formats that hold volumes with a position in the patient.
 #: Compression that changes pixel values: fine for images, not for masks.
@@ -69,11 +70,14 @@ class Tree:
         return dict(found)
 
     def collapsed(self) -> Tree | None:
-        """The same tree with every folder of DICOM files seen as one item; ``None`` where there is no such folder."""
+        """The same tree with every folder of DICOM files seen as one item; ``None`` where there is no such folder.
+
+        A folder of DICOM segmentations is none: each of its files is a mask by itself.
+        """
         series = [
             folder
             for folder, items in self.folders.items()
-            if folder and len(items) > 1 and all(i.suffix in DICOM_SUFFIXES for i in items)
+            if folder and len(items) > 1 and all(i.suffix in DICOM_SUFFIXES for i in items) and not is_segmentation(items[0].path)
         ]
         if not series:
             return None

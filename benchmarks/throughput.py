@@ -4,7 +4,7 @@
     python benchmarks/throughput.py --json out.json --write docs/performance.md      also smp, MONAI, engines, memory
 
 ``train_ratio`` and ``predict_ratio`` are ours to R2's loop for the same network, size and batch, end to end: drawing, augmenting
-and collating are in both. ``train_peak_share`` and ``predict_peak_share`` are the network's multiplications and additions per second
+and collating are in both. ``train_peak_share`` and ``predict_peak_share`` are the network's multiplications and additions a second
 over those of the machine's own bf16 matrix product (float32 where that is faster), measured in the same rounds.
 """
 

@@ -21,6 +21,29 @@ class PlainSkip(nn.Module):
         return skip
 
 
+class TransposedConv(nn.ConvTranspose2d):
+    """2×2 transposed convolution with stride 2: (B, inputs, h, w) → (B, outputs, 2h, 2w).
+
+    Its outputs do not overlap, so it is one matrix product, whose gradient a CPU computes several times faster than oneDNN's
+    for transposed convolutions (measured: 7 % of a whole training step in bfloat16).
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 2, stride=2)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        bias: Tensor | None = self.bias
+        plain = not self.training or torch.compiler.is_compiling()
+        if bias is None or plain or x.device.type != "cpu" or not x.is_contiguous(memory_format=torch.channels_last):
+            return super().forward(x, output_size)
+        batch, inputs, height, width = x.shape
+        outputs = self.out_channels
+        weight = self.weight.permute(0, 2, 3, 1).reshape(inputs, 4 * outputs)  # columns: row and column of the tile, channel
+        tiles = torch.addmm(bias.repeat(4), x.permute(0, 2, 3, 1).reshape(-1, inputs), weight)
+        tiles = tiles.view(batch, height, width, 2, 2, outputs).transpose(2, 3)
+        return tiles.reshape(batch, 2 * height, 2 * width, outputs).permute(0, 3, 1, 2)
+
+
 class Up(nn.Module):
     """(B, inputs, h, w) → (B, outputs, 2h, 2w): ``transposed`` 2×2 convolution (R2–R4), or ``upsample``: nearest neighbour,
     then a 3×3 convolution with normalisation and ReLU (R1), which leaves no checkerboard
@@ -30,7 +53,7 @@ class Up(nn.Module):
     def __init__(self, inputs: int, outputs: int, kind: Literal["transposed", "upsample"], norm: NormKind, frozen: bool) -> None:
         super().__init__()
         if kind == "transposed":
-            self.layers: nn.Module = nn.ConvTranspose2d(inputs, outputs, 2, stride=2)
+            self.layers: nn.Module = TransposedConv(inputs, outputs)
         else:
             self.layers = nn.Sequential(
                 nn.Upsample(scale_factor=2, mode="nearest"), *convolution(inputs, outputs, norm, frozen), nn.ReLU(inplace=True)
@@ -70,7 +93,10 @@ class UNetDecoder(nn.Module):
         x = features[-1]
         for level in reversed(range(len(self.blocks))):
             skip = features[level]
-            # Sizes were halved rounding up, so the doubled map is at most one row and column too large.
-            x = self.ups[level](x)[:, :, : skip.shape[2], : skip.shape[3]]
+            x = self.ups[level](x)
+            # Sizes were halved rounding up, so the doubled map is at most one row and column too large. A cut that cuts nothing
+            # would still cost its gradient a copy; where shapes are symbols it must stand there.
+            if torch.compiler.is_compiling() or x.shape[2:] != skip.shape[2:]:
+                x = x[:, :, : skip.shape[2], : skip.shape[3]]
             x = self.blocks[level](torch.cat([self.skips[level](skip, x), x], dim=1))
         return x

@@ -30,6 +30,7 @@ from delineate.training import checkpoints, history, schedule
 from delineate.training.batches import BatchMaker, Prefetcher
 from delineate.training.disk import disk_error
 from delineate.training.interruption import Interrupt, memory_errors
+from delineate.training.memory import keep_freed
 from delineate.training.planes import PlaneCache
 from delineate.training.schedule import Timeline
 from delineate.training.state import State
@@ -101,7 +102,7 @@ def train(
     KeyboardInterrupt
         Ctrl-C, after a checkpoint was written.
     """
-    with checkpoints.run_lock(run_folder), memory_errors(recipe):
+    with checkpoints.run_lock(run_folder), memory_errors(recipe), keep_freed():
         return _Run(recipe, train_cache, validation_cache, run_folder, deadline, on_event, stop or threading.Event()).go(resume)
 
 

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from delineate.recipe import Recipe
+from delineate.training.memory import keep_freed
 from delineate.training.step import Learner
 
 _CLEARLY_FASTER = 0.9  # reduced precision has to be at least this much quicker to be worth it
@@ -71,7 +72,7 @@ def time_step(recipe: Recipe, size: tuple[int, int], batch: int, channels: int |
     were made. Raises ``RuntimeError`` or ``MemoryError`` where memory does not suffice.
     """
     recipe = _with_channels(recipe, channels)
-    with _threads(recipe.training.threads):
+    with _threads(recipe.training.threads), keep_freed():
         learner = Learner(recipe)
         images, labels = _random_batch(recipe, size, batch)
         counter = iter(range(1_000_000))

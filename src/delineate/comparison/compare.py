@@ -18,6 +18,7 @@ from delineate.comparison.signed_rank import holm
 from delineate.comparison.variance import variance_components
 from delineate.errors import UsageError
 from delineate.evaluation.intervals import describe
+from delineate.evaluation.summary import majority_unit
 from delineate.metrics import metrics
 
 ALPHA = 0.05
@@ -97,9 +98,14 @@ def compare_candidates(
 
 
 def measured(candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """Registered metrics that every run has a column of."""
+    """Registered metrics that every run has a column of, and in the same units: an NSD at 1 mm says nothing about one at 2 mm."""
     columns = [set(c.values) for x in candidates for scores in x.replicates.values() for s in scores for c in s.classes]
-    return tuple(metric.name for metric in metrics if all(metric.name in found for found in columns))
+    there = [metric.name for metric in metrics if all(metric.name in found for found in columns)]
+    return tuple(name for name in there if len(_units(candidates, name)) == 1)
+
+
+def _units(candidates: Sequence[Candidate], metric: str) -> set[str]:
+    return {majority_unit(scores, metric) for candidate in candidates for scores in candidate.replicates.values()}
 
 
 def _named(candidates: Sequence[Candidate], name: str) -> Candidate:
@@ -118,11 +124,12 @@ def _model(candidate: Candidate, known: Sequence[str], seed: int, bootstrap: int
                 **describe(list(candidate.values(metric, of_class).values()), seed=seed, bootstrap=bootstrap),
                 "unit": candidate.unit,
             }
-            if metrics.get(metric).quantity == "distance":
-                found[metric]["measured_in"] = next(iter(candidate.replicates.values()))[0].distance_unit
+            if unit := majority_unit(next(iter(candidate.replicates.values())), metric):
+                found[metric]["measured_in"] = unit  # of NSD with its tolerance: "2 mm"
         return found
 
     seconds = [run.seconds for run in candidate.runs]
+    speeds = [run.images_per_second for run in candidate.runs if run.images_per_second]
     return {
         **table(None),
         "classes": {name: table(name) for name in candidate.classes},
@@ -133,6 +140,7 @@ def _model(candidate: Candidate, known: Sequence[str], seed: int, bootstrap: int
         "network": candidate.runs[0].network,
         "parameters": candidate.runs[0].parameters,
         "training_seconds": math.fsum(s for s in seconds if s) / len(seconds) if all(seconds) else None,
+        "images_per_second": float(np.median(speeds)) if speeds else None,
     }
 
 
@@ -178,6 +186,8 @@ def _notes(candidates: Sequence[Candidate], pairs: Sequence[Pair]) -> list[tuple
         notes.append(("training-unknown", {}))
     elif len(trained) > 1:
         notes.append(("training-differs", {}))
+    if len(_units(candidates, "nsd")) > 1:
+        notes.append(("tolerances-differ", {}))
     if any(len(set(c.fold.values())) > 1 for c in candidates):
         notes.append(("folds-share", {}))
     everybody = len(candidates[0].persons)

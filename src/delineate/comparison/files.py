@@ -16,14 +16,17 @@ from delineate.recipe import save_json, write_text
 
 #: The class column of a row that is the mean over classes.
 ALL_CLASSES = ""
+#: F1 is Dice under another name; the others are parts of what the table has.
+_NOT_IN_TEX = ("f1", "lesion_precision", "lesion_recall", "volume_difference")
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
 
 
-def write_comparison_json(path: Path, comparison: Comparison) -> None:
-    save_json(path, comparison.plain())
+def write_comparison_json(path: Path, comparison: Comparison, **more: Any) -> None:
+    """``more``: facts beside the statistics (where TensorBoard finds the runs)."""
+    save_json(path, {**comparison.plain(), **more})
 
 
 def write_per_patient_csv(path: Path, comparison: Comparison) -> None:
@@ -48,7 +51,7 @@ def tex(text: str) -> str:
 
 def write_table_tex(path: Path, comparison: Comparison) -> None:
     """A table for ``\\input`` (needs booktabs): mean and interval per metric, p after Holm against the best model."""
-    shown = [name for name in comparison.metrics if name != "f1"]  # Dice under another name
+    shown = [name for name in comparison.metrics if name not in _NOT_IN_TEX or name == comparison.primary]
     first = comparison.order[0]
     against = {pair.b: pair.p_holm for pair in comparison.pairs if pair.a == first}
     unit = comparison.candidates[0].unit
@@ -61,7 +64,7 @@ def write_table_tex(path: Path, comparison: Comparison) -> None:
         "\\midrule",
     ]
     for name in comparison.order:
-        cells = [_cell(comparison.models[name][metric], 3 if metrics.get(metric).quantity == "ratio" else 2) for metric in shown]
+        cells = [_cell(comparison.models[name][metric], 3 if metrics.get(metric).bounded else 2) for metric in shown]
         p = "--" if name == first else "$<$0.001" if against[name] < 0.001 else f"{against[name]:.3f}"
         lines.append(" & ".join([tex(name), *cells, p]) + " \\\\")
     note = translate(
@@ -71,6 +74,23 @@ def write_table_tex(path: Path, comparison: Comparison) -> None:
     write_text(path, printable("\n".join(lines) + "\n"))
 
 
+def write_table_csv(path: Path, comparison: Comparison) -> None:
+    """One row per model, class (empty: mean over classes) and metric: what comparison.json says of each, for a spreadsheet."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["model", "class", "metric", "measured_in", "mean", "median", "sd", "ci95_low", "ci95_high", "n", "unit"])
+    for name in comparison.order:
+        model = comparison.models[name]
+        for of_class, table in ((ALL_CLASSES, model), *(model["classes"].items() if len(model["classes"]) > 1 else ())):
+            for metric in comparison.metrics:
+                found = table[metric]
+                numbers = [found["mean"], found["median"], found["sd"], *(found["ci95"] or (None, None))]
+                cells = ["" if value is None else f"{value:.6g}" for value in numbers]
+                about = [printable(name), printable(of_class), metric, found.get("measured_in", "")]
+                writer.writerow([*about, *cells, found["n"], found["unit"]])
+    write_text(path, text.getvalue())
+
+
 def _unit(unit: str) -> str:
     return translate(f"comparison.unit.{unit}", "en")
 
@@ -78,7 +98,7 @@ def _unit(unit: str) -> str:
 def _heading(comparison: Comparison, metric: str) -> str:
     found = comparison.models[comparison.order[0]][metric]
     arrow = "$\\uparrow$" if metrics.get(metric).better == "higher" else "$\\downarrow$"
-    length = f" ({found['measured_in']})" if "measured_in" in found else ""
+    length = f" ({found['measured_in'].replace('mm2', 'mm$^2$')})" if "measured_in" in found else ""
     return f"{tex(translate(f'comparison.metric.{metric}', 'en'))}{length} {arrow}"
 
 

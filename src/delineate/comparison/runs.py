@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+from delineate.comparison.curves import History, read_histories
 from delineate.domain import LabelSet, Unit
 from delineate.errors import DelineateError, RunError
 from delineate.evaluation import GroupScore, read_cases_csv
@@ -21,7 +23,8 @@ _SCORED = ("test", "out_of_fold")
 class FinishedRun:
     """``fold`` tells in which fold a person was scored (all 0 for a hold-out run); ``trained_on`` is empty where it is not known.
 
-    ``seconds`` is the time of training, ``parameters`` the numbers in the model file, ``None`` where not known.
+    ``seconds`` is the time of training, ``parameters`` the numbers in the model file, ``images_per_second`` the median speed of
+    training over the epochs of ``histories`` (one per training: one for a hold-out run, one per fold), ``None`` where not known.
     """
 
     folder: Path
@@ -35,6 +38,12 @@ class FinishedRun:
     parameters: int | None = None
     network: str | None = None
     synthetic: bool = False
+    histories: tuple[History, ...] = ()
+
+    @property
+    def images_per_second(self) -> float | None:
+        found = [epoch["images_per_second"] for one in self.histories for epoch in one.epochs if epoch.get("images_per_second")]
+        return median(found) if found else None
 
     @property
     def persons(self) -> frozenset[str]:
@@ -72,6 +81,7 @@ def read_finished(folder: Path) -> FinishedRun:
         parameters=_parameters(folder),
         network=recipe.network.name if recipe else None,
         synthetic=bool(provenance.get("synthetic")),
+        histories=read_histories(folder),
     )
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from delineate.comparison import claim_sentence, note_sentences
 from delineate.comparison.ranking import groups_not_told_apart
 from delineate.errors import RunError
@@ -15,17 +17,26 @@ from delineate.i18n import LANGUAGES, translate
 from delineate.metrics import metrics
 from delineate.recipe import read_json, write_text
 from delineate.report.charts import nice_ticks
+from delineate.report.leaderboard_fairness import fairness
+from delineate.report.leaderboard_plots import box, colours, learning_charts, violin
+from delineate.report.leaderboard_viewer import script, viewer
 from delineate.report.page import render
 
 #: Beyond so many persons their lines would be one grey area.
 MOST_LINES = 400
+#: What a model costs, as comparison.json names it.
+COSTS = ("parameters", "images_per_second", "training_seconds")
+#: So many names, or a name so long, stand slanted under their columns.
+_LEVEL_NAMES, _LEVEL_LETTERS = 6, 16
 
 
 def write_leaderboard(folder: Path, *, language: str = "en", out: Path | None = None) -> Path:
     """Write the page of the comparison in ``folder`` (``leaderboard.html``, in Chinese ``leaderboard.zh.html``); returns its path.
 
-    One file without scripts: the page is sorted by radio buttons that show one of several orders made beforehand. Raises
-    ``RunError`` (``compare-nothing``) where there is no comparison.
+    One file that asks the network for nothing. It is sorted by radio buttons that show one of several orders made beforehand; its
+    one script (viewer and copy buttons) is named by its hash in the page's content security policy, so that nothing else can run.
+    The page of the other language is linked where it lies beside this one or is written next. Raises ``RunError``
+    (``compare-nothing``) where there is no comparison.
     """
     if language not in LANGUAGES:
         raise ValueError(f"'language' must be one of {LANGUAGES}, got {language!r}")
@@ -37,6 +48,8 @@ def write_leaderboard(folder: Path, *, language: str = "en", out: Path | None = 
     order = list(models)
     first = models[order[0]]
     shown = [metric.name for metric in metrics if metric.name in first]
+    text, digest = script()
+    known = {key: [name for name in order if models[name].get(key)] for key in COSTS}
     html = render(
         "leaderboard.html.j2",
         language,
@@ -52,13 +65,32 @@ def write_leaderboard(folder: Path, *, language: str = "en", out: Path | None = 
         lines=person_lines(read_values(folder / "per_patient.csv", primary), order),
         ranks=rank_plot(models, data["pairs"], order),
         pairs=pair_rows(data["pairs"]),
-        costs=[chart for key in ("parameters", "training_seconds") if (chart := cost_plot(models, primary, key))],
+        costs=[chart for key in COSTS if (chart := cost_plot(models, primary, key))],
+        unknown=[(key, [name for name in order if name not in known[key]]) for key in COSTS if len(known[key]) < len(order)],
+        learning=learning_charts(folder / "curves.csv", order, colours(order)),
+        slanted=len(order) > _LEVEL_NAMES or longest(order) > _LEVEL_LETTERS,
+        fair=fairness(folder, data, language),
+        viewer=viewer(folder, order),
+        tables=[(kind, found) for kind in ("tex", "csv") if (found := _text(folder / f"table.{kind}"))],
+        tensorboard=data.get("tensorboard"),
+        tolerance=first["nsd"]["measured_in"] if "nsd" in first else "2 mm / 2 px",
+        other=None if out else page_name("zh" if language == "en" else "en"),
+        script=Markup(text),  # noqa: S704  our own file, and the policy lets no other script run
+        script_hash=Markup(digest),  # noqa: S704
         variances=[(name, models[name]["variance"]) for name in order if "variance" in models[name]],
         classes=list(first["classes"]) if len(first["classes"]) > 1 else [],
     )
-    path = out or folder / ("leaderboard.html" if language == "en" else f"leaderboard.{language}.html")
+    path = out or folder / page_name(language)
     write_text(path, html.encode("utf-8", "replace").decode("utf-8"))
     return path
+
+
+def page_name(language: str) -> str:
+    return "leaderboard.html" if language == "en" else f"leaderboard.{language}.html"
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def read_values(path: Path, metric: str) -> dict[str, dict[str, float]]:
@@ -93,7 +125,7 @@ def board(models: Mapping[str, Any], metric: str) -> dict[str, Any]:
     best = metrics.get(metric).better
     known = [name for name in models if models[name][metric]["mean"] is not None]
     order = sorted(known, key=lambda name: models[name][metric]["mean"], reverse=best == "higher")
-    ratio = metrics.get(metric).quantity == "ratio"
+    ratio = metrics.get(metric).bounded
     tops = [v for name in known for v in (models[name][metric]["mean"], *(models[name][metric]["ci95"] or ()))]
     marks, place = scale(0.0, 1.0 if ratio else max([*tops, 1e-9]))
     rows = []
@@ -113,7 +145,7 @@ def board(models: Mapping[str, Any], metric: str) -> dict[str, Any]:
         "metric": metric,
         "better": best,
         "digits": 3 if ratio else 2,
-        "measured_in": first.get("measured_in", ""),
+        "measured_in": str(first.get("measured_in", "")).replace("mm2", "mm²"),
         "rows": rows,
         "ticks": ticks(marks, place),
         "longest": longest(models),
@@ -143,12 +175,21 @@ def person_lines(values: Mapping[str, Mapping[str, float]], order: Sequence[str]
                 pieces.append([])
         told = ", ".join(f"{name} {row[name]:.3f}" for name in order if name in row)
         lines.append({"person": person, "told": told, "spots": spots, "pieces": [" ".join(p) for p in pieces if len(p) > 1]})
-    means = []
+    means, boxes = [], []
     for name in order:
         mine = [row[name] for row in values.values() if name in row]
         if mine:
             means.append((name, across[name], place(math.fsum(mine) / len(mine))))
-    return {"lines": lines, "means": means, "ticks": ticks(marks, place), "left_out": max(0, len(values) - MOST_LINES)}
+            boxes.append((name, across[name], box(mine, place), violin(mine, place, across[name], 100 / len(order))))
+    return {
+        "lines": lines,
+        "means": means,
+        "boxes": boxes,
+        "violins": any(shape for *_, shape in boxes),
+        "ticks": ticks(marks, place),
+        "left_out": max(0, len(values) - MOST_LINES),
+        "longest": longest(order),
+    }
 
 
 def rank_plot(models: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], order: Sequence[str]) -> dict[str, Any] | None:
@@ -210,7 +251,7 @@ def cost_plot(models: Mapping[str, Any], primary: str, key: str) -> dict[str, An
     if len(known) < 2:
         return None
     ends = [v for name in known for v in (models[name][primary]["ci95"] or [models[name][primary]["mean"]])]
-    unit, label = (1e6, "M") if key == "parameters" else (60.0, "min")
+    unit, label = {"parameters": (1e6, "M"), "training_seconds": (60.0, "min")}.get(key, (1.0, "/s"))
     marks_y, place_y = scale(min(ends), max(ends))
     marks_x, place_x = scale(0.0, max(models[name][key] / unit for name in known))
     dots = []

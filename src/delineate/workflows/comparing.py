@@ -30,8 +30,8 @@ from delineate.workflows.stages import stage
 
 @dataclass(frozen=True)
 class CompareResult:
-    """``comparison`` as values; ``folder`` holds comparison.json, per_patient.csv, table.csv, table.tex, curves.csv, ``viewer/`` and
-    the page in every language, of which ``page`` is the one asked for."""
+    """``comparison`` as values; ``folder`` holds comparison.json, per_patient.csv, table.csv, table.tex, curves.csv, ``viewer/``
+    and the page in every language, of which ``page`` is the one asked for."""
 
     comparison: Comparison
     folder: Path

@@ -64,7 +64,7 @@ class Results:
 
     def _draw(self, found: GroupPrediction, decided: NDArray[np.integer], score: GroupScore, folder: Path) -> list[Picture]:
         folder.mkdir(parents=True, exist_ok=True)
-        pixels, truth, prediction, spacing = _for_the_eye(found, decided)
+        pixels, truth, prediction, spacing = for_the_eye(found, decided)
         dice = score.value("dice")
         known = None if math.isnan(dice) else dice
         shown = partial(Picture, group=found.group, person=found.person, part=self.part, dice=known)
@@ -96,7 +96,7 @@ class Results:
         ]
 
 
-def _for_the_eye(
+def for_the_eye(
     found: GroupPrediction, decided: NDArray[np.integer]
 ) -> tuple[NDArray[Any], NDArray[np.integer], NDArray[np.integer], tuple[float, float] | None]:
     """Planes (N, C, h, w) or a plane (C, h, w), and labels alike, volumes turned to how a radiologist looks at them."""

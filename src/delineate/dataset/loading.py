@@ -106,7 +106,7 @@ def read_mask(
     for source in sources:
         raw = reader.read(source)
         if image_geometry is not None:
-            raw = placed(raw, image_geometry)
+            raw = placed(raw, image_geometry, source, case.images[0])
         turn = between(raw.geometry, image_geometry) if image_geometry is not None else None
         own = raw.geometry
         if turn is not None and not turn.is_identity:

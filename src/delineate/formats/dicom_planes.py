@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.domain import Geometry
+from delineate.formats.types import IRREGULAR
 
 _SAME_MM = 1e-3
 _GAP = 1.5  # times the usual step
@@ -36,16 +37,23 @@ class Planes:
     ``steps_mm`` (least, largest) where they are uneven."""
 
     def geometry(self, plane: tuple[int, int], spacing: tuple[float, float] | None, count: int | None = None) -> Geometry:
-        """Of the stack of ``count`` planes (all, if not given); without spacing or step only its shape is known."""
+        """Of the stack of ``count`` planes (all, if not given); without spacing or step only its shape is known.
+
+        Planes with gaps or uneven steps have no affine: one that is right for the first planes would put the others in a wrong
+        place. Their spacing is the usual step.
+        """
         shape = (len(self.order) if count is None else count, *plane)
         if self.step is None or spacing is None:
             return Geometry(shape)
+        spaced = (round(float(np.linalg.norm(self.step)), 9), *spacing)
+        if not IRREGULAR.isdisjoint(self.problems):
+            return Geometry(shape, spaced)
         affine = np.eye(4)
         affine[:3, 0] = self.step
         affine[:3, 1] = self.orientation[1] * spacing[0]
         affine[:3, 2] = self.orientation[0] * spacing[1]
         affine[:3, 3] = self.first
-        return Geometry(shape, (round(float(np.linalg.norm(self.step)), 9), *spacing), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
+        return Geometry(shape, spaced, np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
 
 
 def arrange(positions: Sequence[NDArray[np.float64]], orientation: NDArray[np.float64], thickness: float | None = None) -> Planes:

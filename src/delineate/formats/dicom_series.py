@@ -237,7 +237,7 @@ def read_series(folder: Path, item: str | None, limits: Limits) -> Image:
     """The series as one volume (C, slices, rows, columns), slices along the normal; a series of one file as that file.
 
     Raises UnreadableFile where slices share a position: they are several volumes. A series with gaps is read as it is, with
-    ``meta["problems"]`` telling; its affine is right at the first slice only.
+    ``meta["problems"]`` telling; it has no affine.
     """
     series = choose_series(folder, item)
     if len(series.files) == 1:

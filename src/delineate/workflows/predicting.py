@@ -12,15 +12,17 @@ from delineate.events import EventSink, discard
 
 if TYPE_CHECKING:
     from delineate.inference import PredictionRow
+    from delineate.workflows.measuring import Measures
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """``rows``: what became of every input, as in predictions.csv of ``folder``."""
+    """``rows``: what became of every input, as in predictions.csv of ``folder``; ``measures`` of its masks, where asked for."""
 
     rows: Sequence[PredictionRow]
     folder: Path
     seconds: float
+    measures: Measures | None = None
 
 
 def predict(
@@ -37,6 +39,7 @@ def predict(
     threads: int | None = None,
     segment_codes: str | Path | None = None,
     identity: bool = True,
+    measure: bool = False,
     language: str = "en",
     on_event: EventSink = discard,
 ) -> Predictions:
@@ -45,6 +48,7 @@ def predict(
     Masks have the geometry and format of their image, or ``format``. One bad file never ends the job: its row says why.
     ``segment_codes`` (a JSON file, see docs/formats.md) and ``identity`` are for ``format="dicom-seg"``: codes of classes the table
     does not know, and whether patient and study are copied from the source images.
+    ``measure`` also writes measures.csv and measures.json of the masks, as :func:`delineate.measure` does.
     """
     from delineate.formats.segment_codes import load_codes
     from delineate.inference import ModelFile, Predictor, predict_paths
@@ -69,4 +73,9 @@ def predict(
             segment_codes=codes,
             identity=identity,
         )
-    return Predictions(rows, Path(out), time.monotonic() - began)
+    found = None
+    if measure and any(row.outputs for row in rows):
+        from delineate.workflows.measuring import measure as measure_masks
+
+        found = measure_masks(out, out=out, on_event=on_event)
+    return Predictions(rows, Path(out), time.monotonic() - began, found)

@@ -10,6 +10,9 @@ from delineate.comparison.pairs import Pair
 from delineate.comparison.signed_rank import smallest_p
 from delineate.i18n import LANGUAGES, translate
 
+#: More names than these would hide the sentence.
+_MOST_NAMES = 8
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -57,8 +60,16 @@ def _words(params: dict[str, Any], language: str) -> dict[str, Any]:
             said[key] = p_text(said[key])
     for key, value in said.items():
         if isinstance(value, list):
-            said[key] = translate("comparison.and", language).join(value) if len(value) == 2 else ", ".join(value)
+            said[key] = listed(value, language)
     return said
+
+
+def listed(names: Sequence[str], language: str) -> str:
+    """Names in a sentence; of many the first ones, and how many more there are."""
+    if len(names) > _MOST_NAMES:
+        shown = ", ".join(names[: _MOST_NAMES - 2])
+        return translate("comparison.and-more", language, names=shown, n=len(names) - _MOST_NAMES + 2)
+    return translate("comparison.and", language).join(names) if len(names) == 2 else ", ".join(names)
 
 
 def p_text(p: float) -> str:

@@ -52,7 +52,7 @@ class ShownCase(StrictModel):
 
 class SideBySide(StrictModel):
     """viewer/index.json. With ``overlapping`` a mask's byte has one bit per class, else it is the label. ``failed`` says for which
-    models there are no masks, and why (sentences, in English)."""
+    models there are no masks, and why (a code, without anybody's paths)."""
 
     version: int = Field(default=1, ge=1, le=1)
     metric: str = "dice"

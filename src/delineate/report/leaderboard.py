@@ -11,6 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from delineate.comparison import claim_sentence, note_sentences
+from delineate.comparison.claim import listed
 from delineate.comparison.ranking import groups_not_told_apart
 from delineate.errors import RunError
 from delineate.i18n import LANGUAGES, translate
@@ -49,7 +50,6 @@ def write_leaderboard(folder: Path, *, language: str = "en", out: Path | None = 
     first = models[order[0]]
     shown = [metric.name for metric in metrics if metric.name in first]
     text, digest = script()
-    known = {key: [name for name in order if models[name].get(key)] for key in COSTS}
     html = render(
         "leaderboard.html.j2",
         language,
@@ -66,11 +66,11 @@ def write_leaderboard(folder: Path, *, language: str = "en", out: Path | None = 
         ranks=rank_plot(models, data["pairs"], order),
         pairs=pair_rows(data["pairs"]),
         costs=[chart for key in COSTS if (chart := cost_plot(models, primary, key))],
-        unknown=[(key, [name for name in order if name not in known[key]]) for key in COSTS if len(known[key]) < len(order)],
+        unknown=unknown_costs(models, language),
         learning=learning_charts(folder / "curves.csv", order, colours(order)),
         slanted=len(order) > _LEVEL_NAMES or longest(order) > _LEVEL_LETTERS,
         fair=fairness(folder, data, language),
-        viewer=viewer(folder, order),
+        viewer=viewer(folder, order, language),
         tables=[(kind, found) for kind in ("tex", "csv") if (found := _text(folder / f"table.{kind}"))],
         tensorboard=data.get("tensorboard"),
         tolerance=first["nsd"]["measured_in"] if "nsd" in first else "2 mm / 2 px",
@@ -223,7 +223,8 @@ def rank_plot(models: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]], ord
     return {
         "rows": rows,
         "groups": groups,
-        "ticks": [(place(rank), str(rank)) for rank in range(1, last + 1)],
+        "ticks": [(place(rank), str(rank)) for rank in range(1, last + 1, max(1, round(last / 8)))],
+        "ranks": list(range(1, last + 1)),
         "tau": rows[0]["kendall_tau"],
         "n": rows[0]["n"],
         "longest": longest(ranked),
@@ -243,6 +244,12 @@ def pair_rows(pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         at = None if pair["difference"] is None else place(pair["difference"])
         rows.append({**pair, "at": at, "span": span})
     return {"rows": rows, "zero": place(0.0), "ticks": ticks(marks, place)}
+
+
+def unknown_costs(models: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
+    """What a model costs and for which models it is not known: a gap in a chart is said."""
+    gaps = {key: [name for name in models if not models[name].get(key)] for key in COSTS}
+    return [(key, listed(names, language)) for key, names in gaps.items() if names]
 
 
 def cost_plot(models: Mapping[str, Any], primary: str, key: str) -> dict[str, Any] | None:

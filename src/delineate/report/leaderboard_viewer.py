@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from delineate.comparison.claim import listed
 from delineate.errors import DelineateError
 from delineate.evaluation.side_by_side import SideBySide
 from delineate.recipe import load
@@ -25,8 +26,8 @@ def script() -> tuple[str, str]:
     return text, "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
 
 
-def viewer(folder: Path, order: list[str]) -> dict[str, Any] | None:
-    """``{"data": JSON for the script, "shown", "failed", "left_out"}``; ``None`` where the comparison has no pictures."""
+def viewer(folder: Path, order: list[str], language: str) -> dict[str, Any] | None:
+    """``{"data": JSON for the script, "shown", "failed": [(names, why)], "left_out"}``; ``None`` where there are no pictures."""
     inside = folder / "viewer"
     try:
         index = load(SideBySide, inside / "index.json")
@@ -57,8 +58,10 @@ def viewer(folder: Path, order: list[str]) -> dict[str, Any] | None:
             }
         )
     data = {"models": order, "classes": list(index.classes), "overlapping": index.overlapping, "cases": cases}
+    reasons = dict.fromkeys(index.failed.values())
+    failed = [(listed([name for name in order if index.failed.get(name) == why], language), why) for why in reasons]
     shown = sum(sum(mask is not None for mask in case["masks"]) > 1 for case in cases)
-    return {"data": json.dumps(data, ensure_ascii=False), "shown": shown, "failed": index.failed, "left_out": left_out}
+    return {"data": json.dumps(data, ensure_ascii=False), "shown": shown, "failed": failed, "left_out": left_out}
 
 
 def _picture(folder: Path, name: str) -> bytes | None:

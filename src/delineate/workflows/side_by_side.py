@@ -86,8 +86,10 @@ def draw_side_by_side(comparison: Comparison, folder: Path, *, most: int = CASES
                     shown[group] = _Shown(replace(found, probabilities=np.empty(0, np.float32)))
                 if found.truth.shape == shown[group].first.truth.shape:
                     shown[group].add(name, decided)
-        except (DelineateError, OSError) as error:
-            failed[name] = str(error)
+        except DelineateError as error:
+            failed[name] = error.code  # its sentence would tell where the folder lies, and pages are passed on
+        except OSError as error:
+            failed[name] = error.strerror or type(error).__name__
         on_event(Progress("side-by-side", number + 1, len(models)))
     labels = next(iter(models.values())).runs[0].labels
     cases = [

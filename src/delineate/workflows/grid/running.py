@@ -12,7 +12,6 @@ from typing import Any, Literal
 from delineate.comparison import Comparison
 from delineate.errors import ResourceError, RunError, UsageError
 from delineate.events import EventSink, Progress, StageFinished, StageStarted, discard
-from delineate.workflows.comparing import CASES
 from delineate.workflows.examine import locate
 from delineate.workflows.grid.candidates import candidates_of
 from delineate.workflows.grid.engines import Engine, engine_of
@@ -23,6 +22,7 @@ from delineate.workflows.grid.outcome import conclude
 from delineate.workflows.grid.plan import GridFile, Missing
 from delineate.workflows.grid.planning import plan_grid
 from delineate.workflows.options import parse_budget
+from delineate.workflows.side_by_side import CASES
 
 
 @dataclass(frozen=True)

@@ -47,13 +47,14 @@ def describe_image(
         if is_flat(images.pixels):
             return None
         work = Preparation(images, recipe, statistics)
-        return facts_of(np.concatenate([work.planes(number, number + 1) for number in _spread(work.trail.planes)]))
-    chosen = [images[number] for number in _spread(len(images))]
+        return facts_of(np.concatenate([work.planes(number, number + 1) for number in spread_over(work.trail.planes)]))
+    chosen = [images[number] for number in spread_over(len(images))]
     planes = [Preparation(image, recipe, statistics).planes() for image in chosen if not is_flat(image.pixels)]
     return facts_of([plane for part in planes for plane in part]) if planes else None
 
 
-def _spread(count: int) -> list[int]:
+def spread_over(count: int) -> list[int]:
+    """Up to five numbers, evenly spaced over the middle four fifths of 0…count-1."""
     first, last = (0.1 * (count - 1), 0.9 * (count - 1)) if count > 2 else (0, count - 1)
     return sorted({round(at) for at in np.linspace(first, last, min(_PLANES, count))})
 
@@ -64,7 +65,8 @@ def fit_familiar(images: Sequence[tuple[str, ImageFacts]], *, false_alarms: floa
         return None
     persons = sorted({person for person, _ in images})
     part_of = {person: number % _PARTS for number, person in enumerate(persons)}
-    worst: dict[str, float] = {}
+    far: dict[str, float] = {}
+    undone: dict[str, float] = {}
     for part in range(_PARTS):
         rest = [facts for person, facts in images if part_of[person] != part]
         mine = [(person, facts) for person, facts in images if part_of[person] == part]
@@ -72,38 +74,52 @@ def fit_familiar(images: Sequence[tuple[str, ImageFacts]], *, false_alarms: floa
             continue
         model = _fit(rest)
         for person, facts in mine:
-            worst[person] = max(worst.get(person, 0.0), _distance(facts, model))
-    distances = np.sort(list(worst.values()))
-    rank = math.ceil((len(distances) + 1) * (1 - false_alarms) - 1e-9)
-    enough = 0 < rank <= len(distances)
-    limit = float(distances[rank - 1]) if enough else 1.5 * float(distances[-1]) if len(distances) else math.inf
-    if not math.isfinite(limit) or limit <= 0:
+            distance = _distance(facts, model)
+            far[person] = max(far.get(person, 0.0), distance)
+            undone[person] = max(undone.get(person, 0.0), distance / max(_nearest_undone(facts, model)[0], 1e-9))
+    if not far:
         return None
-    whole = _fit([facts for _, facts in images])
-    return whole.model_copy(
-        update={"limit": limit, "false_alarms": false_alarms if enough else None, "n": len(persons), "images": len(images)}
+    # Both kinds of strangeness on one scale, so that one quantile holds for them together.
+    scale = np.array([np.quantile(list(values.values()), 0.9) for values in (far, undone)])
+    joint = np.sort([max(far[person] / scale[0], undone[person] / scale[1]) for person in far])
+    rank = math.ceil((len(joint) + 1) * (1 - false_alarms) - 1e-9)
+    enough = 0 < rank <= len(joint)
+    limits = scale * (float(joint[rank - 1]) if enough else 1.5 * float(joint[-1]))
+    if not np.isfinite(limits).all() or limits[0] <= 0:
+        return None
+    return _fit([facts for _, facts in images]).model_copy(
+        update={
+            "limit": float(limits[0]),
+            "limit_undone": max(1.0, float(limits[1])),
+            "false_alarms": false_alarms if enough else None,
+            "n": len(persons),
+            "images": len(images),
+        }
     )
 
 
 def judge(facts: ImageFacts | None, familiar: Familiar) -> Strangeness:
-    """How strange an image is. Beyond the limit the reason is looked for: inverted, channels in another order, else what stands
-    out most (brightness, texture, arrangement, channels, shape)."""
+    """How strange an image is. Beyond a limit the reason is looked for: inverted, channels in another order, else what stands out
+    most (brightness, texture, arrangement, channels, shape)."""
     if facts is None:
         return Strangeness(math.inf, "empty-image")
-    distance = _distance(facts, familiar) / familiar.limit
-    if distance <= 1:
-        return Strangeness(distance)
-    # "Explained" by a change: undoing it brings the image back among its like, or most of the way.
-    least = max(1.0, 0.5 * distance)
-    if (undone := _distance(facts.inverted(), familiar) / familiar.limit) < least:
-        return Strangeness(distance, "inverted")
-    channels = facts.channels
-    if 1 < channels <= _MOST_PERMUTED:
-        orders = [order for order in permutations(range(channels)) if order != tuple(range(channels))]
-        undone, best = min((_distance(facts.reordered(order), familiar) / familiar.limit, order) for order in orders)
-        if undone < least:
-            return Strangeness(distance, "channel-order", "-".join(str(c + 1) for c in best))
-    return Strangeness(distance, f"unfamiliar-{_standing_out(facts, familiar)}")
+    distance = _distance(facts, familiar)
+    nearest, order = _nearest_undone(facts, familiar)
+    times = max(distance / familiar.limit, distance / max(nearest, 1e-9) / familiar.limit_undone)
+    if times <= 1:
+        return Strangeness(times)
+    if nearest <= familiar.limit and nearest < 0.8 * distance:
+        return Strangeness(times, "channel-order" if order else "inverted", "-".join(str(c + 1) for c in order))
+    return Strangeness(times, f"unfamiliar-{_standing_out(facts, familiar)}")
+
+
+def _nearest_undone(facts: ImageFacts, familiar: Familiar) -> tuple[float, tuple[int, ...]]:
+    """The least distance of the image with its brightness turned round (order ``()``) or its channels in another order."""
+    found: list[tuple[float, tuple[int, ...]]] = [(_distance(facts.inverted(), familiar), ())]
+    if 1 < facts.channels <= _MOST_PERMUTED:
+        own = tuple(range(facts.channels))
+        found += [(_distance(facts.reordered(order), familiar), order) for order in permutations(own) if order != own]
+    return min(found)
 
 
 def unusable(familiar: Familiar, channels: int) -> str | None:

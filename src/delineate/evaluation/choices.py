@@ -14,7 +14,8 @@ class Choice(StrictModel):
 
     ``step``: ``threshold``, ``largest``, ``min_pixels``, ``fill_holes`` or another name. ``value`` is what was tried; ``before``
     and ``after`` are the mean validation Dice of the class (``class_name``; ``None``: mean over classes) without and with it;
-    ``better`` and ``worse`` count the groups that gained and lost; ``kept`` says whether the model file has it.
+    ``better`` and ``worse`` count the groups that gained and lost; ``ci95`` is the interval of the mean difference over persons;
+    ``kept`` says whether the model file has it.
     """
 
     step: str
@@ -25,6 +26,7 @@ class Choice(StrictModel):
     after: float | None = None
     better: int | None = None
     worse: int | None = None
+    ci95: tuple[float, float] | None = None
     params: dict[str, Any] = Field(default_factory=dict)
 
 

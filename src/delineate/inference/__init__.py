@@ -4,12 +4,14 @@ Importing this loads no runtime and no imaging library; they come with the first
 """
 
 from delineate.inference.choose import (
+    MIN_GAIN,
     Choice,
     Choices,
     ValidationCase,
     as_rows,
     assemble_group,
     choose_thresholds_and_clean,
+    paired_interval,
 )
 from delineate.inference.clean import clean_labels, clean_mask, postprocessors
 from delineate.inference.engines import Engine, physical_cores
@@ -18,9 +20,11 @@ from delineate.inference.model_file import METADATA_KEY, ModelFile
 from delineate.inference.predict_files import predict_paths, slices_form_volumes
 from delineate.inference.predictor import Prediction, Predictor
 from delineate.inference.rows import PredictionRow
+from delineate.inference.views import sensible_views
 
 __all__ = [
     "METADATA_KEY",
+    "MIN_GAIN",
     "Choice",
     "Choices",
     "Engine",
@@ -35,8 +39,10 @@ __all__ = [
     "clean_labels",
     "clean_mask",
     "engines_registry",
+    "paired_interval",
     "physical_cores",
     "postprocessors",
     "predict_paths",
+    "sensible_views",
     "slices_form_volumes",
 ]

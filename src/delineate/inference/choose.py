@@ -40,7 +40,8 @@ class ValidationCase:
 
 @dataclass(frozen=True)
 class Choice:
-    """What one option would do: mean Dice over ``n`` groups of ``persons`` without and with it, how many groups gain and lose."""
+    """What one option would do: mean Dice over ``n`` groups of ``persons`` without and with it, how many groups gain and lose, and
+    the interval of the mean difference over persons (:func:`paired_interval`)."""
 
     label: str
     option: str
@@ -51,6 +52,7 @@ class Choice:
     n: int
     persons: int
     chosen: bool
+    ci95: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,21 @@ def _pick(
         if helps and (best is None or gain > best[0] + 1e-6):
             best = (gain, option)
         means = float(before.mean()), float(after.mean())
-        rows.append((option, Choice(name, text, *means, better, worse, len(before), len(persons), chosen=False)))
+        interval = paired_interval(per_person / belongs.sum(axis=1))
+        rows.append((option, Choice(name, text, *means, better, worse, len(before), len(persons), chosen=False, ci95=interval)))
     for option, row in rows:
         kept = best is not None and option == best[1]
         table.append(Choice(**{**vars(row), "chosen": kept}))
     return None if best is None else best[1]
+
+
+def paired_interval(differences: NDArray[np.float64], *, seed: int = 0, resamples: int = 2000) -> tuple[float, float] | None:
+    """95 % percentile bootstrap interval of the mean of one difference per person; ``None`` with fewer than three persons."""
+    if len(differences) < MIN_PERSONS:
+        return None
+    picks = np.random.default_rng(seed).integers(0, len(differences), (resamples, len(differences)))
+    low, high = np.percentile(differences[picks].mean(axis=1), (2.5, 97.5))
+    return float(low), float(high)
 
 
 class _Sizes:

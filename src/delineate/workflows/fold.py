@@ -6,7 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from delineate.domain import Case, Unit
 from delineate.evaluation import GroupScore, read_cases_csv
 from delineate.events import EventSink
 from delineate.recipe import ModelRecord, Recipe, load, save_json
+from delineate.workflows.choosing import Wish, choose_on_validation
 from delineate.workflows.folder import RunFolder
-from delineate.workflows.scorecard import choose_on_validation, score_parts, write_summary
+from delineate.workflows.scorecard import score_parts, write_summary
 from delineate.workflows.stages import stage
 
 EXAMPLE_SIZE = (64, 64)
@@ -34,6 +35,7 @@ class Fold:
     name: str
     notes: tuple[str, ...]
     keep_cache: bool
+    wish: Wish = field(default_factory=Wish)
 
     @property
     def recipe(self) -> Recipe:
@@ -79,7 +81,7 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
             notes=fold.notes,
         )
         export_onnx(network, record, fold.folder.model, in_channels=recipe.preprocessing.channels, example_size=EXAMPLE_SIZE)
-    record, choices = choose_on_validation(
+    chosen = choose_on_validation(
         fold.folder.model,
         fold.parts["validation"],
         recipe.masks,
@@ -87,9 +89,12 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
         engine=SCORING_ENGINE,
         threads=recipe.training.threads,
         on_event=on_event,
+        training=fold.parts["train"],
+        augmentation=recipe.training.augmentation,
+        wish=fold.wish,
     )
-    save_json(fold.folder / "choices.json", choices)
-    stamp_record(fold.folder.model, record)
+    save_json(fold.folder / "choices.json", chosen.choices)
+    stamp_record(fold.folder.model, chosen.record)
     fold.folder.finish("export", time.monotonic() - began)
 
 

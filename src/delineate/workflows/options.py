@@ -57,6 +57,10 @@ class RunOptions(StrictModel):
     threads: int | None = Field(default=None, ge=1)
     name: str | None = None
     keep_cache: bool = False
+    tta: bool = False
+    dice_bar: float = Field(default=0.8, gt=0, lt=1)
+    alpha: float = Field(default=0.1, gt=0, lt=1)
+    ensemble: bool = False
     cache: Path | None = None
     language: str = "en"
     notes: tuple[str, ...] = ()

@@ -43,10 +43,12 @@ class Results:
     pictures: dict[str, list[Picture]] = field(default_factory=dict)
     scoring: Scoring = field(default_factory=Scoring)
 
-    def add(self, found: GroupPrediction, record: ModelRecord, folder: Path) -> GroupScore:
-        """Decide, clean up (volumes in 3-D), score, draw."""
-        decided = self.labels.decide(found.probabilities, record.thresholds)
-        decided = clean_labels(decided, self.labels, record.clean)
+    def decide(self, found: GroupPrediction, record: ModelRecord) -> NDArray[np.uint8]:
+        """The mask of a group: thresholds, then clean-up (volumes in 3-D)."""
+        return clean_labels(self.labels.decide(found.probabilities, record.thresholds), self.labels, record.clean)
+
+    def add(self, found: GroupPrediction, decided: NDArray[np.uint8], folder: Path) -> GroupScore:
+        """Score and draw a group."""
         score = score_group(
             decided,
             found.truth,

@@ -18,6 +18,7 @@ from delineate.recipe import Recipe, Splits, load, read_json, save_json
 from delineate.report import write_report
 from delineate.training import require
 from delineate.workflows import default_run_folder
+from delineate.workflows.choosing import Wish
 from delineate.workflows.dataset_record import dataset_record
 from delineate.workflows.deciding import plan_folds
 from delineate.workflows.examine import examine, locate, save_findings, save_page, scan_folder
@@ -224,6 +225,7 @@ def _folds(folder: RunFolder, options: RunOptions, scan: Scan, unusable: set[str
                 name=options.name or folder.path.resolve().name,
                 notes=options.notes,
                 keep_cache=options.keep_cache or options.cache is not None or len(splits.folds) > 1,
+                wish=Wish(tta=options.tta, dice_bar=options.dice_bar, alpha=options.alpha),
             )
         )
     return folds

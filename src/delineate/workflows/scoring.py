@@ -23,7 +23,7 @@ class GroupPrediction:
     """One group: a volume (3-D file, or slices stacked in order) or an image.
 
     ``probabilities`` (K, *space) float32; ``truth`` labels (*space); ``images`` the planes' images in order, for pictures;
-    ``spacing`` in mm per axis or ``None``.
+    ``spacing`` in mm per axis or ``None``; ``cases`` what it is made of; ``statistics`` what its slices were measured by together.
     """
 
     group: str
@@ -32,6 +32,8 @@ class GroupPrediction:
     truth: NDArray[np.integer]
     images: tuple[Image, ...]
     spacing: tuple[float, ...] | None
+    cases: tuple[Case, ...] = ()
+    statistics: Statistics | None = None
 
 
 def by_group(cases: Iterable[Case]) -> list[tuple[str, list[Case]]]:
@@ -74,12 +76,13 @@ def _predict_one(
     statistics = measure(images, predictor.record.preprocessing) if together and len(images) > 1 else None
     found = [_probabilities(predictor, image, statistics) for image in images]
     first = loaded[0][0]
+    cases = tuple(case for case, _, _ in loaded)
     if len(loaded) == 1:
-        return GroupPrediction(group, first.person, found[0], loaded[0][2], tuple(images), images[0].geometry.spacing)
+        return GroupPrediction(group, first.person, found[0], loaded[0][2], tuple(images), images[0].geometry.spacing, cases)
     axis = 1 if predictor.record.labels.kind == "regions" else 0
     truth = np.stack([mask for _, _, mask in loaded], axis=axis)
     # The distance between slices in files of their own is not known, so neither is a distance in mm through them.
-    return GroupPrediction(group, first.person, np.stack(found, axis=1), truth, tuple(images), None)
+    return GroupPrediction(group, first.person, np.stack(found, axis=1), truth, tuple(images), None, cases, statistics)
 
 
 def _probabilities(predictor: Predictor, image: Image, statistics: Statistics | None) -> NDArray[np.float32]:

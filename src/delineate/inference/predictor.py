@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from delineate.inference.engine_choice import AUTO, EngineChoice
 from delineate.inference.engines import physical_cores
 from delineate.inference.members import MemberEngine
 from delineate.inference.model_file import ModelFile
-from delineate.inference.tiling import predict_tiled
+from delineate.inference.tiling import BLENDS, Blend, predict_tiled, tile_starts
 from delineate.inference.views import all_shares, as_logits, entropy_of_shares, turned, turned_back
 from delineate.preprocessing import Preparation, Statistics, assemble, restore_slices
 
@@ -57,6 +58,8 @@ class Predictor:
         ``None``: the physical cores this process may use.
     batch
         Planes per run; ``None``: as many as memory suggests.
+    blend
+        Weights of tiles that overlap, ``linear`` or ``gaussian`` (:func:`~delineate.inference.tiling.tile_weights`).
     """
 
     def __init__(
@@ -66,8 +69,11 @@ class Predictor:
         engine: str = AUTO,
         threads: int | None = None,
         batch: int | None = None,
+        blend: Blend = "linear",
         on_event: EventSink = discard,
     ) -> None:
+        if blend not in BLENDS:
+            raise UsageError("unknown-choice", kind="blend", name=blend, choices=", ".join(BLENDS))
         if threads is not None and threads < 1:
             raise UsageError("not-positive", option="threads", value=threads)
         if batch is not None and batch < 1:
@@ -76,6 +82,7 @@ class Predictor:
         self.record = self.model.record
         self._threads = threads or physical_cores()
         self._batch = batch
+        self.blend = blend
         self._on_event = on_event
         self._engines = EngineChoice(self.model, engine, self._threads, on_event)
         self._members: MemberEngine | None = None
@@ -208,8 +215,12 @@ class Predictor:
         if max(height, width) > recipe.tile:
             tile = (min(side, padded[0]), min(side, padded[1]))
             step = self._planes_at_once(tile)
+            self.expect(
+                len(planes)
+                * math.prod(len(tile_starts(n, t, recipe.tile_overlap)) for n, t in zip((height, width), tile, strict=True))
+            )
             for number, plane in enumerate(planes):
-                predict_tiled(plane, run, out[number], tile, recipe.tile_overlap, step)
+                predict_tiled(plane, run, out[number], tile, recipe.tile_overlap, step, self.blend)
             return out
         missing = (padded[0] - height, padded[1] - width)
         step = self._planes_at_once((height, width))

@@ -25,6 +25,32 @@ class Prepared:
     statistics: Statistics
 
 
+class Normaliser:
+    """Raw values (C, ...) → clipped, normalised float32 without NaN, by ``statistics``."""
+
+    def __init__(self, recipe: Preprocessing, statistics: Statistics) -> None:
+        self._low, self._high, self._mean, self._std = (
+            np.asarray(values, dtype=np.float64).reshape(-1, 1, 1)
+            for values in (statistics.low, statistics.high, statistics.mean, statistics.std)
+        )
+        self._clip = recipe.normalisation.scheme != "none"
+        #: Normalised background, per channel, (C, 1, 1).
+        self.background = ((self._low - self._mean) / self._std).astype(np.float32)
+
+    def __call__(self, raw: NDArray[np.floating]) -> NDArray[np.float32]:
+        kind = raw.dtype.type
+        low, high, mean, std = (v.astype(kind) for v in (self._low, self._high, self._mean, self._std))
+        if self._clip:
+            values = np.clip(raw, low, high)  # infinities end at the limits, NaN stays
+        else:
+            values = np.where(np.isfinite(raw), raw, low)
+        values -= mean
+        values /= std
+        if np.issubdtype(raw.dtype, np.floating):
+            np.copyto(values, (low - mean) / std, where=np.isnan(values))
+        return np.asarray(values, dtype=np.float32)
+
+
 class Preparation:
     """An image being prepared plane by plane, so that a large volume never stands in memory twice.
 
@@ -51,16 +77,13 @@ class Preparation:
                 box = content_box(moved, recipe.crop_above)
         self.trail = plan_trail(image.geometry, recipe, box)
         self.statistics = (
-            _fixed(recipe) if recipe.normalisation.scheme in ("dataset", "none") else statistics or measure([image], recipe)
+            fixed_statistics(recipe)
+            if recipe.normalisation.scheme in ("dataset", "none")
+            else statistics or measure([image], recipe)
         )
-        scheme = recipe.normalisation.scheme
-        self._low, self._high, self._mean, self._std = (
-            np.asarray(values, dtype=np.float64).reshape(-1, 1, 1)
-            for values in (self.statistics.low, self.statistics.high, self.statistics.mean, self.statistics.std)
-        )
-        self._clip = scheme != "none"
+        self._normalised = Normaliser(recipe, self.statistics)
         #: Normalised background, per channel: what letterbox padding is filled with.
-        self.background = ((self._low - self._mean) / self._std).astype(np.float32)
+        self.background = self._normalised.background
 
     def planes(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """Planes ``start`` … ``stop`` - 1 as (n, C, h, w) float32, C-contiguous."""
@@ -76,19 +99,6 @@ class Preparation:
                 out[number - start] = self.background
             out[number - start, :, y0:y1, x0:x1] = resize(self._normalised(raw), (y1 - y0, x1 - x0))
         return out
-
-    def _normalised(self, raw: NDArray[np.floating]) -> NDArray[np.float32]:
-        kind = raw.dtype.type
-        low, high, mean, std = (v.astype(kind) for v in (self._low, self._high, self._mean, self._std))
-        if self._clip:
-            values = np.clip(raw, low, high)  # infinities end at the limits, NaN stays
-        else:
-            values = np.where(np.isfinite(raw), raw, low)
-        values -= mean
-        values /= std
-        if np.issubdtype(raw.dtype, np.floating):
-            np.copyto(values, (low - mean) / std, where=np.isnan(values))
-        return np.asarray(values, dtype=np.float32)
 
 
 def prepare(image: Image, recipe: Preprocessing, statistics: Statistics | None = None) -> Prepared:
@@ -111,7 +121,8 @@ def prepare(image: Image, recipe: Preprocessing, statistics: Statistics | None =
     return Prepared(work.planes(), work.trail, work.statistics)
 
 
-def _fixed(recipe: Preprocessing) -> Statistics:
+def fixed_statistics(recipe: Preprocessing) -> Statistics:
+    """The recipe's own values, for the schemes ``dataset`` and ``none``."""
     rule: Normalisation = recipe.normalisation
     count = recipe.channels
     if rule.scheme == "none":

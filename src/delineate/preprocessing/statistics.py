@@ -130,10 +130,20 @@ def _sample(pixels: NDArray[Any], count: int, seed: int) -> NDArray[Any]:
     total = math.prod(pixels.shape[1:])
     if count >= total:
         return pixels.reshape(pixels.shape[0], -1)
-    jitter = np.random.default_rng(seed).random(count)
-    places = np.minimum(((np.arange(count) + jitter) * (total / count)).astype(np.int64), total - 1)
+    places = _places(total, count, seed)
     index = np.unravel_index(places, pixels.shape[1:])
     return np.stack([channel[index] for channel in pixels])
+
+
+def sample_places(total: int) -> NDArray[np.int64] | None:
+    """Flat indices, ascending, of the pixels that :func:`measure` looks at in one image of ``total`` pixels; ``None``: all."""
+    count = max(1, round(total * min(1.0, 2 * SAMPLES / total)))
+    return None if count >= total else _places(total, count, seed=0)
+
+
+def _places(total: int, count: int, seed: int) -> NDArray[np.int64]:
+    jitter = np.random.default_rng(seed).random(count)
+    return np.asarray(np.minimum(((np.arange(count) + jitter) * (total / count)).astype(np.int64), total - 1))
 
 
 def _thin(count: int) -> NDArray[np.int64]:

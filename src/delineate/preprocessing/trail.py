@@ -82,13 +82,13 @@ def content_box(pixels: NDArray[Any], above: float) -> Box | None:
     return int(down[0]), int(across[0]), int(down[-1]) + 1, int(across[-1]) + 1
 
 
-def plan_trail(geometry: Geometry, recipe: Preprocessing, box: Box | None = None) -> Trail:
+def plan_trail(geometry: Geometry, recipe: Preprocessing, box: Box | None = None, *, max_pixels: int = MAX_PLANE_PIXELS) -> Trail:
     """The trail of an image of ``geometry``; ``box`` is its content box where ``recipe`` crops (``None`` keeps all).
 
     Raises
     ------
     DataError
-        ``working-size-too-large`` where ``scale`` or the spacing asks for a plane beyond :data:`MAX_PLANE_PIXELS`.
+        ``working-size-too-large`` where ``scale`` or the spacing asks for a plane beyond ``max_pixels``.
     """
     axes = plane_axes(geometry, recipe.slice_axis)
     ordered = axes.apply_geometry(geometry)
@@ -114,7 +114,7 @@ def plan_trail(geometry: Geometry, recipe: Preprocessing, box: Box | None = None
                 factors = (ordered.spacing[-2] / recipe.pixel_mm, ordered.spacing[-1] / recipe.pixel_mm)
         size = (max(1, round(height * factors[0])), max(1, round(width * factors[1])))
         window = (0, 0, *size)
-    if math.prod(size) > MAX_PLANE_PIXELS:
-        raise DataError("working-size-too-large", height=size[0], width=size[1], limit=MAX_PLANE_PIXELS)
+    if math.prod(size) > max_pixels:
+        raise DataError("working-size-too-large", height=size[0], width=size[1], limit=max_pixels)
     planes = ordered.shape[0] if geometry.ndim == 3 else 1
     return Trail(geometry, axes, planes, plane, (top, left, top + height, left + width), size, window, notes)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK
 
+from delineate.domain import Geometry
 from delineate.errors import UnreadableFile
 from delineate.formats import read_header, read_image, read_labels, write_labels
 
@@ -194,3 +195,14 @@ def test_cut(tmp_path: Path, suffix: str) -> None:
         path.write_bytes(data[: int(len(data) * part)])
         with pytest.raises(UnreadableFile):
             read_image(path)
+
+
+def test_a_header_that_nobody_filled_in_has_no_spacing(tmp_path: Path) -> None:
+    for units, steps, expected in (("unknown", (1, 1, 1), None), ("mm", (1, 1, 1), (1, 1, 1)), ("unknown", (1, 1, 2), (2, 1, 1))):
+        made = nibabel.Nifti1Image(np.zeros((3, 4, 5), np.uint8), None)
+        made.header.set_zooms(steps)
+        made.header.set_xyzt_units(units)
+        nibabel.save(made, tmp_path / "a.nii")
+        assert read_image(tmp_path / "a.nii").geometry.spacing == expected
+    written = write_labels(tmp_path / "m", np.zeros((3, 4, 5), np.uint8), Geometry((3, 4, 5)), format="nifti")
+    assert read_labels(written).geometry.spacing is None

@@ -82,7 +82,7 @@ def nifti(path: Path, labels: NDArray[Any], geometry: Geometry, like: Image | No
         if affine is not None:
             image.set_sform(affine, code=1, update_affine=False)
             image.set_qform(affine, code=1 if _is_rigid(affine) else 0, update_affine=False)
-        header.set_xyzt_units("mm")
+        header.set_xyzt_units("mm" if geometry.spacing is not None or affine is not None else "unknown")
     # nibabel writes the affine of the image over sform and qform unless both agree: give it the header's own best one
     image._affine = None if not (header["sform_code"] or header["qform_code"]) else header.get_best_affine()
     nibabel.save(image, path)

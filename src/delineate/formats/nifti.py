@@ -1,7 +1,8 @@
 """NIfTI-1 and -2 (.nii, .nii.gz) by nibabel.
 
 NIfTI's (i, j, k[, channel]) becomes (channel, k, j, i); the affine's columns move with the axes, so that a voxel keeps its place.
-Header units other than mm are converted; none stated is mm, as all software reads it. A file whose sform and qform codes are both
+Header units other than mm are converted; none stated is mm, as all software reads it, but for steps of 1 in a header that states
+neither unit nor position: nobody filled it in, and the spacing is unknown. A file whose sform and qform codes are both
 0 does not say where it lies: its affine is ``None``. A fourth axis of up to 16 is channels; longer is a time series and refused.
 """
 
@@ -125,6 +126,8 @@ def _geometry(opened: _Opened) -> tuple[Geometry, dict[str, Any]]:
         zooms = [float(column) for column in columns[:size]]  # the affine places the voxels; pixdim disagrees with it
         meta["spacing_conflict"] = True
     spacing = tuple(zooms[::-1]) if all(math.isfinite(zoom) and zoom > 0 for zoom in zooms) else None
+    if not any(codes) and header.get_xyzt_units()[0] == "unknown" and all(zoom == 1.0 for zoom in zooms):
+        spacing = None  # what writers leave in a header when they know nothing
     if size == 2 or not placed:
         return Geometry(opened.shape, spacing), meta
     return Geometry(opened.shape, spacing, affine[:, [2, 1, 0, 3]]), meta

@@ -15,6 +15,7 @@ from delineate.formats import encoders
 from delineate.formats.atomic import replacing
 from delineate.formats.base import registry
 from delineate.formats.sniff import suffix_of
+from delineate.formats.types import is_irregular
 
 _Encoder = Callable[[Path, NDArray[Any], Geometry, Image | None, NDArray[np.uint8] | None], None]
 
@@ -57,10 +58,12 @@ def write_labels(
         (n, 3) uint8 colours of the values, for PNG and 8-bit TIFF.
 
     Raises ResourceError ``cannot-write``; UsageError ``unknown-choice``, or ``would-overwrite-input`` where the file to be
-    written is the image itself. Volumes asked for as PNG become TIFF.
+    written is the image itself. Volumes asked for as PNG become TIFF. Masks of a DICOM series with gaps or uneven steps are
+    written without position and spacing, which these formats cannot tell rightly (a DICOM SEG can).
     """
     path, labels = Path(path), _smallest(labels, geometry)
     name = _format_name(path, format, like, geometry)
+    geometry = _honest(geometry, like)
     encoder, suffixes = _ENCODERS[name]
     return _write(path, suffixes, like, lambda target: encoder(target, labels, geometry, like, palette))
 
@@ -74,7 +77,7 @@ def write_probabilities(path: Path, probs: NDArray[np.floating[Any]], geometry: 
     path = Path(path)
     if probs.shape[1:] != geometry.shape:
         raise ValueError(f"'probs' must be (K, *{geometry.shape}), got {probs.shape}")
-    values = np.asarray(probs, np.float32)
+    values, geometry = np.asarray(probs, np.float32), _honest(geometry, like)
     wanted = suffix_of(path)
     if wanted not in (".npz", ".nii", ".nii.gz", ".tif", ".tiff"):
         source = like.format if like is not None else ""
@@ -84,6 +87,11 @@ def write_probabilities(path: Path, probs: NDArray[np.floating[Any]], geometry: 
     if wanted in (".nii", ".nii.gz"):
         return _write(path, (wanted,), like, lambda target: encoders.nifti(target, values, geometry, like, None))
     return _write(path, (".npz",), like, lambda target: np.savez_compressed(target, probabilities=values))
+
+
+def _honest(geometry: Geometry, like: Image | None) -> Geometry:
+    """Without position and spacing where slices are missing or unevenly spaced: one step for all of them would be a wrong one."""
+    return Geometry(geometry.shape) if like is not None and is_irregular(like.meta) else geometry
 
 
 def _smallest(labels: NDArray[Any], geometry: Geometry) -> NDArray[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from delineate.domain import Geometry, Image
 from delineate.errors import DataError, DelineateError
 from delineate.events import EventSink, Progress, discard
-from delineate.formats import read_image
+from delineate.formats import is_irregular, read_image
 from delineate.measures.case import Options, measure_mask
 from delineate.measures.frame import Binary, Frame, frame_of
 from delineate.measures.reading import FOREGROUND, Names, OpenMask, open_mask
@@ -97,8 +97,11 @@ def _classes(opened: Sequence[OpenMask], names: Names) -> Iterator[tuple[int, st
 
 
 def _grid(mask: Geometry, image: Image | None) -> Geometry:
-    """A mask's grid; where its file cannot say where it lies (a PNG of a DICOM image), that of the image it was drawn on."""
-    if image is None or mask.affine is not None or image.geometry.shape != mask.shape:
+    """A mask's grid; where its file cannot say where it lies (a PNG of a DICOM image), that of the image it was drawn on.
+
+    Not of a series with gaps or uneven steps: its spacing is the usual step, and no volume is right by it.
+    """
+    if image is None or is_irregular(image.meta) or mask.affine is not None or image.geometry.shape != mask.shape:
         return mask
     return image.geometry if mask.spacing is None or image.geometry.affine is not None else mask
 

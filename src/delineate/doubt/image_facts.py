@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,6 +58,8 @@ class ImageFacts:
 
 def thumbnail(plane: Planes) -> NDArray[np.float64]:
     """(C, h, w) → (C, 256): averaged to 16 × 16, mean 0 and deviation 1 per channel."""
+    import cv2  # late, here and below: `import delineate.inference` loads no imaging library
+
     small = np.stack([cv2.resize(channel, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for channel in plane]).reshape(len(plane), -1)
     small = small.astype(np.float64) - small.mean(axis=1, keepdims=True)
     return np.asarray(small / (small.std(axis=1, keepdims=True) + 1e-6))
@@ -81,6 +82,8 @@ def facts_of(planes: Sequence[Planes] | Planes) -> ImageFacts:
 
 
 def _plane_facts(plane: Planes) -> NDArray[np.float64]:
+    import cv2
+
     aspect = float(np.log(plane.shape[2] / plane.shape[1]))
     plane = np.ascontiguousarray(plane[:, :_MOST_SIDE, :_MOST_SIDE])
     values: list[float] = []

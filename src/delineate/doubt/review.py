@@ -125,6 +125,7 @@ def _learn_then_test(bad: NDArray[np.bool_], finite: int, alpha: float, delta: f
     """
     from scipy import stats  # late: takes half a second to load, and a prediction only reads the rule
 
+
     n, accepted = len(bad), 0
     ladder: list[int] = []
     for allowed in range(n + 1):

@@ -138,5 +138,10 @@ def _write_seg(path: Path, masks: NDArray[Any], image: Image, labels: LabelSet, 
     return write_segmentation(path, labels.names, masks, image, author=author, codes=form.codes, identity=form.identity)
 
 
+def write_doubt(base: Path, uncertainty: NDArray[np.float32], image: Image) -> Path:
+    """The maps of :attr:`~delineate.inference.Prediction.uncertainty` beside the mask, in the image's geometry."""
+    return write_probabilities(base.with_name(f"{base.name}_uncertainty"), uncertainty, image.geometry, like=image)
+
+
 def _safe(name: str) -> str:
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "class"

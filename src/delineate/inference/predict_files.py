@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from delineate.domain import Image, Mask
+from delineate.doubt import Verdict
 from delineate.errors import DataError, DelineateError, MissingExtra, ModelFileError, ResourceError, UsageError
 from delineate.events import EventSink, Note, Progress, discard
 from delineate.formats import IMAGE_SUFFIXES, read_header, suffix_of
@@ -20,9 +21,10 @@ from delineate.inference.choose import assemble_group
 from delineate.inference.clean import clean_labels
 from delineate.inference.geometry_notes import tell_geometry
 from delineate.inference.inputs import Inputs, Job, collect, resolved
-from delineate.inference.outputs import Form, Outputs, check_format, check_possible, write_masks, write_shares
+from delineate.inference.outputs import Form, Outputs, check_format, check_possible, write_doubt, write_masks, write_shares
 from delineate.inference.predictor import Prediction, Predictor
 from delineate.inference.rows import PredictionRow, RowWriter, done_row, earlier_outputs, failed_row
+from delineate.inference.second_look import has_doubts, second_look, wants_probabilities
 from delineate.preprocessing import Statistics, measure, measured_jointly
 from delineate.recipe import Clean, ModelRecord
 
@@ -40,6 +42,7 @@ class _Options:
     clean: bool
     overwrite: bool
     suspects: frozenset[Path] = frozenset()
+    uncertainty: bool = False
 
 
 def predict_paths(
@@ -58,6 +61,7 @@ def predict_paths(
     stop: Callable[[], bool] = lambda: False,
     segment_codes: Mapping[str, SegmentCode] | None = None,
     identity: bool = True,
+    uncertainty: bool = False,
 ) -> list[PredictionRow]:
     """Segment files, folders, patterns and DICOM series; write masks, ``predictions.csv`` and what else is asked to ``out``.
 
@@ -69,6 +73,8 @@ def predict_paths(
     Where the model was trained on slices in files of their own (:func:`slices_form_volumes`), numbered 2-D images of one
     folder that share name and size (``scan_1.tif``, ``scan_2.tif`` …) are taken for one volume: measured together and cleaned in
     three dimensions, as in training and scoring.
+
+    ``uncertainty`` writes maps of doubt beside the masks. Where the model file has a review rule, rows say whether to look.
 
     ``format="dicom-seg"`` writes DICOM segmentations of DICOM images, with ``segment_codes`` by class name where those of the table
     are not wanted; ``identity=False`` leaves patient and study out of them.
@@ -95,13 +101,13 @@ def predict_paths(
     # Masks of the data set that lie where ours would go are inputs too; those a former job of ours wrote are not.
     others = {resolved(left.path) for left in found.left_out} - earlier_outputs(out)
     options = _Options(
-        _form(predictor, format, segment_codes, identity), overlay, probabilities, clean, overwrite, found.extended()
+        _form(predictor, format, segment_codes, identity), overlay, probabilities, clean, overwrite, found.extended(), uncertainty
     )
     originals = {resolved(path) for job in found.jobs for path in (job.path, *job.channels)}
     outputs = Outputs(out, frozenset(originals | others))
     units = list(_units(found.jobs, predictor.record))
     predictor.expect(len(found.jobs))
-    with RowWriter(out, predictor.record.labels, language) as table:
+    with RowWriter(out, predictor.record.labels, language, has_doubts(predictor.record)) as table:
 
         def note(row: PredictionRow) -> None:
             rows.append(row)
@@ -210,7 +216,7 @@ def _unit(predictor: Predictor, loaded: Loaded, outputs: Outputs, options: _Opti
         with contextlib.suppress(DataError):  # images that do not fit the model say so one by one below
             statistics = measure(images, predictor.record.preprocessing)
     plain = all(option == Clean() for option in predictor.record.clean) or not options.clean
-    if together and not plain:
+    if together and (not plain or has_doubts(predictor.record)):
         yield from _volume(predictor, loaded, statistics, outputs, options)
         return
     for job, image in loaded:
@@ -230,8 +236,8 @@ def _one(
         return place
     assert isinstance(image, Image)
     try:
-        found = predictor.predict(image, statistics=statistics, probabilities=options.probabilities, clean=options.clean)
-        return _write(predictor, job, image, found, place, options)
+        found = _predict(predictor, image, statistics, options, clean=options.clean)
+        return _write(predictor, job, image, found, place, options, _look(predictor, [image], statistics, [found]))
     except DelineateError as error:
         return _failed(job, error)
 
@@ -255,7 +261,7 @@ def _volume(
                 (
                     job,
                     image,
-                    predictor.predict(image, statistics=statistics, probabilities=options.probabilities, clean=False),
+                    _smaller(_predict(predictor, image, statistics, options, clean=False), options),
                     place,
                 )
             )
@@ -267,16 +273,40 @@ def _volume(
     labels = predictor.record.labels
     axis = 1 if labels.kind == "regions" else 0
     volume = assemble_group([(number, found.mask.labels) for number, (*_, found, _place) in enumerate(kept)], leading=axis)
-    volume = clean_labels(volume, labels, predictor.record.clean)
-    for number, (job, image, found, place) in enumerate(kept):
+    volume = clean_labels(volume, labels, predictor.record.clean) if options.clean else volume
+    kept = [
+        (job, image, replace(found, mask=Mask(np.take(volume, number, axis=axis), image.geometry)), place)
+        for number, (job, image, found, place) in enumerate(kept)
+    ]
+    verdict = _look(predictor, [image for _, image, *_ in kept], statistics, [found for *_, found, _ in kept])
+    for job, image, found, place in kept:
         if not options.overwrite and all(path.exists() for path in place[1]):
             yield _exists(job, place[1])
             continue
-        mask = Mask(np.take(volume, number, axis=axis), image.geometry)
         try:
-            yield _write(predictor, job, image, replace(found, mask=mask), place, options)
+            yield _write(predictor, job, image, found, place, options, verdict)
         except DelineateError as error:
             yield _failed(job, error)
+
+
+def _predict(predictor: Predictor, image: Image, statistics: Statistics | None, options: _Options, *, clean: bool) -> Prediction:
+    shares = options.probabilities or wants_probabilities(predictor.record, image)
+    return predictor.predict(image, statistics=statistics, probabilities=shares, clean=clean, uncertainty=options.uncertainty)
+
+
+def _smaller(found: Prediction, options: _Options) -> Prediction:
+    """With probabilities in half the memory where they are only looked at: all slices of a volume are held at once."""
+    if options.probabilities or found.probabilities is None:
+        return found
+    return replace(found, probabilities=found.probabilities.astype(np.float16))
+
+
+def _look(predictor: Predictor, images: list[Image], statistics: Statistics | None, found: list[Prediction]) -> Verdict | None:
+    shares = [one.probabilities for one in found if one.probabilities is not None]
+    record = predictor.record
+    known = shares if len(shares) == len(found) else None
+    masks = [one.mask.labels for one in found]
+    return second_look(record, images, statistics, known, masks, volumes=slices_form_volumes(record))
 
 
 def _place(
@@ -308,7 +338,13 @@ def _exists(job: Job, targets: list[Path]) -> PredictionRow:
 
 
 def _write(
-    predictor: Predictor, job: Job, image: Image, found: Prediction, place: tuple[Path, list[Path]], options: _Options
+    predictor: Predictor,
+    job: Job,
+    image: Image,
+    found: Prediction,
+    place: tuple[Path, list[Path]],
+    options: _Options,
+    verdict: Verdict | None = None,
 ) -> PredictionRow:
     base, targets = place
     labels = predictor.record.labels
@@ -317,9 +353,12 @@ def _write(
         from delineate.inference.overlay import write_overlay
 
         written.append(write_overlay(base.with_name(f"{base.name}_overlay.png"), image, found.mask, labels))
-    if found.probabilities is not None:
+    if found.probabilities is not None and options.probabilities:
         written.append(write_shares(base, found.probabilities, image, labels, options.form))
-    return done_row(job.path, written, image, found.mask, labels, found.seconds, predictor.engine)
+    if found.uncertainty is not None:
+        written.append(write_doubt(base, found.uncertainty, image))
+    row = done_row(job.path, written, image, found.mask, labels, found.seconds, predictor.engine)
+    return replace(row, verdict=verdict)
 
 
 def _failed(job: Job, error: DelineateError) -> PredictionRow:

@@ -11,6 +11,7 @@ from typing import Any, Literal, TextIO
 import numpy as np
 
 from delineate.domain import Image, LabelSet, Mask
+from delineate.doubt import Verdict
 from delineate.errors import DelineateError, ResourceError
 from delineate.formats import is_irregular
 from delineate.i18n import translate
@@ -25,6 +26,7 @@ class PredictionRow:
 
     ``status`` ``done``, ``skipped`` or ``failed``; for the latter two ``code`` and ``params`` give the sentence (``skip.<code>``,
     ``error.<code>``). ``areas``: pixels or voxels per class; ``volumes``: ml per class where the spacing of a volume is known.
+    ``verdict``: whether a person should look, where the model knows; slices of one volume share theirs.
     """
 
     input: Path
@@ -39,6 +41,12 @@ class PredictionRow:
     engine: str = ""
     areas: Mapping[str, int] = field(default_factory=dict)
     volumes: Mapping[str, float] = field(default_factory=dict)
+    verdict: Verdict | None = None
+
+    def review_sentence(self, language: str = "en") -> str:
+        """Why a person should look; empty where nobody needs to."""
+        reasons = self.verdict.reasons if self.verdict else ()
+        return " ".join(translate(f"review.{code}", language, **params) for code, params in reasons)
 
     def sentence(self, language: str = "en") -> str:
         """Why it was skipped or failed, for a person; empty where it was done."""
@@ -73,12 +81,14 @@ class RowWriter:
     A later job adds to the same file; where the columns differ (another model's classes) the old file is kept under a number.
     """
 
-    def __init__(self, folder: Path, labels: LabelSet, language: str) -> None:
+    def __init__(self, folder: Path, labels: LabelSet, language: str, doubts: bool = False) -> None:
         self.path = folder / CSV_NAME
         self._language = language
         self._names = labels.names
         self._columns = ["input", "output", "status", "code", "reason", "width", "height", "slices", "seconds", "engine"]
         self._columns += [f"area_px_{name}" for name in labels.names] + [f"volume_ml_{name}" for name in labels.names]
+        self._doubts = doubts
+        self._columns += ["predicted_dice", "predicted_dice_low", "needs_review", "review_reason"] if doubts else []
         self._file: TextIO | None = None
 
     def __enter__(self) -> RowWriter:
@@ -103,11 +113,18 @@ class RowWriter:
         values += [row.sentence(self._language), row.width, row.height, row.slices, row.seconds, row.engine]
         values += [row.areas.get(name) for name in self._names]
         values += [None if (volume := row.volumes.get(name)) is None else f"{volume:.4g}" for name in self._names]
+        values += self._doubt(row) if self._doubts else []
         try:
             self._csv.writerow(["" if value is None else _plain(value) for value in values])
             self._file.flush()
         except OSError as error:
             raise ResourceError("cannot-write", path=self.path, reason=error.strerror or str(error)) from None
+
+    def _doubt(self, row: PredictionRow) -> list[Any]:
+        if row.verdict is None:
+            return [None] * 4
+        shown = [None if value is None else f"{value:.3f}" for value in (row.verdict.predicted, row.verdict.low)]
+        return [*shown, "yes" if row.verdict.needs_review else "no", row.review_sentence(self._language)]
 
     def _fits(self) -> bool:
         """Whether there is a file with our columns; another one is moved out of the way."""

@@ -25,12 +25,16 @@ class Registry(Generic[T]):
         self._items: dict[str, T] = {}
         self._plugins_read = False
         self._families: dict[str, Callable[[str], T]] = {}
+        self._members: dict[str, Callable[[], list[str]]] = {}
 
-    def add_family(self, prefix: str, make: Callable[[str], T]) -> None:
-        """Names that begin with ``prefix:`` and are too many to list: ``make`` gets what stands behind it."""
+    def add_family(self, prefix: str, make: Callable[[str], T], members: Callable[[], list[str]] | None = None) -> None:
+        """Names that begin with ``prefix:``: ``make`` gets what stands behind it. ``members`` lists that, where they are few enough
+        to be listed and what they need is installed."""
         if prefix in self._families:
             raise ValueError(f"{self.kind} '{prefix}:' is registered twice")
         self._families[prefix] = make
+        if members is not None:
+            self._members[prefix] = members
 
     def add(self, name: str, item: T) -> T:
         if name in self._items:
@@ -57,6 +61,10 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         self._read_plugins()
         return list(self._items)
+
+    def members(self) -> list[str]:
+        """Whole names of the families that can be listed."""
+        return [f"{prefix}:{name}" for prefix, names in self._members.items() for name in names()]
 
     def __iter__(self) -> Iterator[T]:
         self._read_plugins()

@@ -163,6 +163,34 @@ def test_every_network_learns_four_images(name: str) -> None:
     assert fit(build(NETWORKS[name], 1, labels.channels), "dice+ce", labels, steps=300) > 0.95
 
 
+@pytest.mark.parametrize("heads", ["each", "average", "last"])
+@pytest.mark.parametrize("expression", ["soft_iou", "bce_dice", "dice"])
+def test_unetplusplus_does_not_collapse(expression: str, heads: str) -> None:
+    """R2's UNet++ came to 0.024 and its Soft IoU lost 4 points through a sigmoid that was missing, or there twice."""
+    labels = LABELS["binary"]
+    network = build(NetworkRecipe(name="unetplusplus", options={**TINY, "heads": heads}), 1, labels.channels)
+    assert fit(network, expression, labels, steps=300) > 0.95
+
+
+@pytest.mark.slow  # some minutes: every network by its name, every loss, every kind of labels
+@pytest.mark.parametrize(("name", "expression", "kind"), [(n, loss, k) for n in networks.names() for loss, k in PAIRS])
+def test_every_network_learns_four_images_with_every_loss(name: str, expression: str, kind: str) -> None:
+    labels = LABELS[kind]
+    assert fit(build(NETWORKS[name], 1, labels.channels), TOGETHER.get(expression, expression), labels, steps=600) > 0.95
+
+
+@pytest.mark.slow  # compiling takes a minute
+@pytest.mark.parametrize("name", ["unet", "unetplusplus"])
+def test_compiled_answers_are_the_networks(name: str) -> None:
+    network = build(NETWORKS[name], 1, 1).eval()
+    image = torch.randn(2, 1, 32, 40)
+    try:
+        compiled = torch.compile(network)(image)
+    except Exception as error:  # whatever the compiler misses on this machine
+        pytest.skip(f"nothing can be compiled here: {type(error).__name__}")
+    torch.testing.assert_close(compiled, network(image), rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_bf16_autocast_and_channels_last(name: str) -> None:
     network = build(NETWORKS[name], 1, 1).to(memory_format=torch.channels_last)

@@ -12,10 +12,21 @@ import torch
 from delineate.errors import MissingExtra, RecipeError, UsageError
 from delineate.losses import make_loss
 from delineate.models import build, load_pretrained
+from delineate.models.smp import _encoder
 from delineate.recipe import NetworkRecipe
 
 SMALL = {"arguments": {"decoder_channels": (16, 8, 8, 4, 4)}}
-NAMES = ("smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:unet/tu-regnetx_002")
+NAMES = ("smp:unet/resnet18", "smp:unetplusplus/resnet18", "smp:unet/tu-regnetx_002", "smp:unet/timm-regnety_004")
+#: R5's dearest encoder, other decoders, other families of encoders: built, costed, sent through once.
+MORE = (
+    "smp:unetplusplus/resnest200e",
+    "smp:unet/timm-efficientnet-b0",
+    "smp:fpn/mobilenet_v2",
+    "smp:manet/resnet18",
+    "smp:linknet/resnet18",
+    "smp:deeplabv3plus/resnet18",
+    "smp:unet/tu-convnext_atto",
+)
 
 
 def test_without_the_extra_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +70,33 @@ def test_contract(name: str, tmp_path: Path) -> None:
         wanted = network.eval()(torch.from_numpy(given)).numpy()
     got = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(["logits"], {"image": given})[0]
     np.testing.assert_allclose(got, wanted, atol=1e-3 * np.abs(wanted).max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+def test_any_number_of_channels(channels: int) -> None:
+    pytest.importorskip("segmentation_models_pytorch")
+    network = build(NetworkRecipe(name="smp:unet/timm-regnety_004", options=SMALL), channels, 2)
+    assert network(torch.randn(2, channels, 40, 33)).shape == (2, 2, 40, 33)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MORE)
+def test_more_of_the_library(name: str) -> None:
+    pytest.importorskip("segmentation_models_pytorch")
+    network = build(NetworkRecipe(name=name), 1, 1)
+    with torch.no_grad():
+        assert network.eval()(torch.randn(1, 1, 70, 65)).shape == (1, 1, 70, 65)
+    encoder = network.encoder  # type: ignore[union-attr]
+    assert isinstance(encoder, torch.nn.Module), "whose learning rate may be set apart"
+
+
+def test_names_of_encoders() -> None:
+    library = pytest.importorskip("segmentation_models_pytorch")
+    assert _encoder(library, "resnet34") == "resnet34"
+    for name in ("resnest200e", "timm-resnest200e", "tu-resnest200e"):
+        assert _encoder(library, name) == "tu-resnest200e"
+    assert _encoder(library, "timm-regnety_004") == "tu-regnety_004"
 
 
 def test_what_is_not_there_is_listed() -> None:

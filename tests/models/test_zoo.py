@@ -45,6 +45,29 @@ def test_a_gate_weighs_pixels_between_nothing_and_all(gate: torch.nn.Module) -> 
     assert (shut == 0).all(), "a shut gate lets nothing through"
 
 
+def test_the_additive_gate_is_the_papers() -> None:
+    """Oktay et al. 2018, equations 1 and 2, pixel by pixel: q = psi·relu(W_x·x + W_g·g + b_g) + b_psi, then sigmoid(q)·x."""
+    torch.manual_seed(0)
+    gate = AdditiveGate(4, 3, norm="none").eval()
+    x, g = np.random.default_rng(0).standard_normal((4, 5, 6)), np.random.default_rng(1).standard_normal((3, 5, 6))
+    w_x, w_g, psi = (layer.weight.detach().numpy()[..., 0, 0] for layer in (gate.theta, gate.phi, gate.psi))
+    b_g, b_psi = (layer.bias.detach().numpy() for layer in (gate.phi, gate.psi))  # type: ignore[union-attr]
+    assert gate.theta.bias is None, "W_x has no bias of its own in the paper"
+    wanted = np.empty_like(x)
+    for row in range(5):
+        for column in range(6):
+            q = psi @ np.maximum(w_x @ x[:, row, column] + w_g @ g[:, row, column] + b_g, 0) + b_psi
+            wanted[:, row, column] = x[:, row, column] / (1 + np.exp(-q))
+    with torch.no_grad():
+        last = gate.out[0]
+        assert isinstance(last, torch.nn.Conv2d)
+        last.weight.copy_(torch.eye(4)[:, :, None, None])  # what follows the gate in the authors' own code: here left out
+        assert last.bias is not None
+        last.bias.zero_()
+        found = gate(torch.from_numpy(x).float()[None], torch.from_numpy(g).float()[None])[0].numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_unknown_gate() -> None:
     with pytest.raises(RecipeError, match="gate"):
         build(NetworkRecipe(name="attention_unet", options={"gate": "heavy"}), 1, 1)

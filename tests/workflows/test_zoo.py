@@ -17,7 +17,7 @@ def test_json_lists_the_zoo(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(capsys.readouterr().out)
     assert found["size"] == [64, 96]
     lines = {line["name"]: line for line in found["networks"]}
-    assert list(lines) == registry.names()
+    assert list(lines) == registry.names() + registry.members()
     assert {"unet_r2", "attention_unet", "resunet", "resnet34_unet", "unetplusplus"} <= lines.keys()
     cost = describe(NetworkRecipe(name="unet_r2"), 1, 1, (64, 96))
     assert {key: lines["unet_r2"][key] for key in ("parameters", "flops")} == cost

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from delineate.models.monai_networks import members as monai_members
+from delineate.models.monai_networks import monai_factory
 from delineate.models.smp import smp_factory
 from delineate.models.unet import build_attention_unet, build_resnet34_unet, build_resunet, build_unet
 from delineate.models.unetplusplus import build_unetplusplus
@@ -43,6 +45,7 @@ networks.add("resunet", build_resunet)
 networks.add("resnet34_unet", build_resnet34_unet)
 networks.add("unetplusplus", build_unetplusplus)
 networks.add_family("smp", smp_factory)
+networks.add_family("monai", monai_factory, monai_members)
 
 
 def build(network: NetworkRecipe, in_channels: int, out_channels: int) -> nn.Module:

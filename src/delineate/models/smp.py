@@ -1,11 +1,13 @@
 """Networks of segmentation_models_pytorch by name: ``smp:ARCHITECTURE/ENCODER``, e.g. ``smp:unetplusplus/resnet34`` or
-``smp:unet/timm-regnety_004``. The encoder may be any of the library's own or, as ``tu-NAME``, any of timm's.
+``smp:unet/timm-regnety_004``. The encoder may be any of the library's own or any of timm's: as ``tu-NAME``, as the library calls it
+now, as ``timm-NAME``, as it did when R5 was written, or by its name alone, as in ``smp:unetplusplus/resnest200e``.
 
 The library is the optional extra ``zoo`` and is imported when such a network is built.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -67,9 +69,7 @@ def smp_factory(name: str) -> NetworkFactory:
     if architecture.lower() not in known:
         choices = ", ".join(sorted(known))
         raise UsageError("unknown-choice", kind="smp architecture", name=architecture, choices=choices)
-    if not encoder.startswith("tu-") and encoder not in library.encoders.encoders:
-        choices = ", ".join([*sorted(library.encoders.encoders), "tu-… (timm)"])
-        raise UsageError("unknown-choice", kind="smp encoder", name=encoder, choices=choices)
+    encoder = _encoder(library, encoder)
 
     def make(in_channels: int, out_channels: int, options: Mapping[str, Any]) -> nn.Module:
         o = parse(SmpOptions, dict(options), "network.options")
@@ -79,21 +79,36 @@ def smp_factory(name: str) -> NetworkFactory:
         if unknown:
             raise RecipeError("unknown-key", source="network.options.arguments", key=unknown[0], known=", ".join(allowed))
         try:
-            made = library.create_model(
-                architecture.lower(),
-                encoder,
-                encoder_weights=None,  # nothing is downloaded; ``pretrained`` is a local file
-                in_channels=in_channels,
-                classes=out_channels,
-                activation=None,
-                **o.arguments,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of names that the library would like to be others
+                made = library.create_model(
+                    architecture.lower(),
+                    encoder,
+                    encoder_weights=None,  # nothing is downloaded; ``pretrained`` is a local file
+                    in_channels=in_channels,
+                    classes=out_channels,
+                    activation=None,
+                    **o.arguments,
+                )
         except (TypeError, ValueError, KeyError, RuntimeError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UsageError("network-unusable", network=f"smp:{name}", reason=reason) from None
         return Smp(made)
 
     return make
+
+
+def _encoder(library: Any, name: str) -> str:
+    """The name by which the library knows an encoder today."""
+    if name in library.encoders.encoders:
+        return name
+    from timm import is_model  # what the library builds its own encoders of
+
+    plain = name.removeprefix("tu-").removeprefix("timm-")
+    if is_model(plain):
+        return f"tu-{plain}"
+    choices = ", ".join([*sorted(library.encoders.encoders), "tu-… (timm)"])
+    raise UsageError("unknown-choice", kind="smp encoder", name=name, choices=choices)
 
 
 def _library() -> Any:

@@ -98,6 +98,12 @@ class SmpOptions(StrictModel):
     arguments: dict[str, Any] = Field(default_factory=dict)
 
 
+class MonaiOptions(StrictModel):
+    """Options of ``monai:NAME``. ``arguments`` go to the library as they are, e.g. ``{"norm": "batch", "dropout": 0.1}``."""
+
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
 class NetworkRecipe(StrictModel):
     """``name`` from the registry of networks (or a preset's name), ``options`` checked by that network."""
 

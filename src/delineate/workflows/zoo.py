@@ -24,7 +24,8 @@ class NetworkLine:
 
 
 def networks(*, size: tuple[int, int] = (256, 256), channels: int = 1, maps: int = 1, language: str = "en") -> list[NetworkLine]:
-    """Every network that is found by its name alone, with its usual options, in the order they are registered.
+    """Every network that is found by its name alone, with its usual options, in the order they are registered; then those of
+    libraries that are installed.
 
     ``channels`` and ``maps`` are the image's channels and the output maps. Raises
     :class:`~delineate.errors.MissingExtra` without torch.
@@ -34,7 +35,7 @@ def networks(*, size: tuple[int, int] = (256, 256), channels: int = 1, maps: int
     from delineate.recipe import NetworkRecipe
 
     lines = []
-    for name in registry.names():
+    for name in (*registry.names(), *registry.members()):
         cost = describe(NetworkRecipe(name=name), channels, maps, size)
         about, origin = (translate(key, language) if has(key) else "" for key in (f"network.{name}", f"network.{name}.origin"))
         lines.append(NetworkLine(name, cost["parameters"], cost["flops"], about, origin))

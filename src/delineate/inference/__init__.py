@@ -16,6 +16,7 @@ from delineate.inference.choose import (
 from delineate.inference.clean import clean_labels, clean_mask, postprocessors
 from delineate.inference.engines import Engine, physical_cores
 from delineate.inference.engines import registry as engines_registry
+from delineate.inference.members import MEMBER_ENTROPY
 from delineate.inference.model_file import METADATA_KEY, ModelFile
 from delineate.inference.predict_files import predict_paths, slices_form_volumes
 from delineate.inference.predictor import Prediction, Predictor
@@ -23,6 +24,7 @@ from delineate.inference.rows import PredictionRow
 from delineate.inference.views import sensible_views
 
 __all__ = [
+    "MEMBER_ENTROPY",
     "METADATA_KEY",
     "MIN_GAIN",
     "Choice",

@@ -276,7 +276,12 @@ def _join(folder: RunFolder, folds: Sequence[Fold], options: RunOptions, score: 
     from delineate.evaluation import write_cases_csv
 
     best = max(folds, key=lambda fold: read_json(fold.folder / "training.json")["best_score"] or 0.0)
-    shutil.copyfile(best.folder.model, folder.model)
+    if options.ensemble:
+        from delineate.workflows.ensembling import fold_ensemble
+
+        fold_ensemble([fold.folder.path for fold in folds], folder.model, name=folds[0].name)
+    else:
+        shutil.copyfile(best.folder.model, folder.model)
     shutil.copyfile(best.folder / "recipe.json", folder / "recipe.json")
     shutil.copyfile(best.folder / "fingerprint.json", folder / "fingerprint.json")
     if not score:
@@ -292,7 +297,7 @@ def _join(folder: RunFolder, folds: Sequence[Fold], options: RunOptions, score: 
         unit,
         recipe.labels,
         _timing(folder, folds),
-        folds={"k": len(folds), "dice": per_fold, "model": best.folder.path.name},
+        folds={"k": len(folds), "dice": per_fold, "model": "ensemble" if options.ensemble else best.folder.path.name},
     )
 
 

@@ -67,9 +67,9 @@ class TiffBands:
     def _page_rows(self, number: int, top: int, bottom: int) -> NDArray[Any]:
         """(rows, W, samples of this page)"""
         page = self._pages[number]
-        if page.is_memmappable:
+        if page.keyframe.is_memmappable:
             return self._mapped(page, top, bottom)
-        length = page.tilelength if page.is_tiled else min(page.rowsperstrip, self.shape[0])
+        length = _length(page)
         first, last = top // length, (bottom - 1) // length
         for key in [key for key in self._kept if key[0] == number and not first <= key[1] <= last]:
             del self._kept[key]
@@ -84,9 +84,10 @@ class TiffBands:
 
     def _mapped(self, page: Any, top: int, bottom: int) -> NDArray[Any]:
         values = page.asarray(out="memmap")
-        rows = values[..., top:bottom, :] if page.axes.startswith("S") else values[top:bottom]
+        planes_first = page.keyframe.axes.startswith("S")
+        rows = values[..., top:bottom, :] if planes_first else values[top:bottom]
         rows = np.array(rows)  # out of the file now: a map of a removed file is no array
-        if page.axes.startswith("S"):
+        if planes_first:
             return np.moveaxis(rows, 0, -1)
         return rows.reshape(bottom - top, self.shape[1], -1)
 
@@ -159,11 +160,11 @@ def _pages_of(path: Path, stack: _Stack) -> list[Any]:
     if not pages or per_page * len(pages) != stack.channels:
         raise unreadable("unsupported", path, "its pages share one block of pixels")
     for page in pages:
-        if page.is_memmappable:
+        keyframe = page.keyframe  # a frame, one of many pages alike, has no facts of its own
+        if keyframe.is_memmappable:
             continue
-        keyframe = page.keyframe
-        wide = page.tilewidth if page.is_tiled else stack.plane[1]
-        length = page.tilelength if page.is_tiled else min(page.rowsperstrip, stack.plane[0])
+        wide = keyframe.tilewidth if keyframe.is_tiled else stack.plane[1]
+        length = _length(page)
         size = wide * length * keyframe.samplesperpixel * np.dtype(keyframe.dtype).itemsize
         if size > MAX_SEGMENT_BYTES:
             raise unreadable("unsupported", path, f"one compressed piece of {size:,} bytes; save it again with tiles")
@@ -174,5 +175,12 @@ def _pages_of(path: Path, stack: _Stack) -> list[Any]:
 
 def _grid(page: Any, length: int) -> tuple[int, int]:
     """(down, across): rows and columns of tiles, or of strips, of one sample plane."""
-    height, width = page.keyframe.imagelength, page.keyframe.imagewidth
-    return -(-height // length), -(-width // page.tilewidth) if page.is_tiled else 1
+    keyframe = page.keyframe
+    across = -(-keyframe.imagewidth // keyframe.tilewidth) if keyframe.is_tiled else 1
+    return -(-keyframe.imagelength // length), across
+
+
+def _length(page: Any) -> int:
+    """Rows of a tile or strip."""
+    keyframe = page.keyframe
+    return int(keyframe.tilelength if keyframe.is_tiled else min(keyframe.rowsperstrip, keyframe.imagelength))

@@ -107,11 +107,13 @@ def predict_large(
                 "channels-mismatch", path=image.path, wanted=recipe.channels, colour=recipe.colour, found=bands.channels
             )
         _tell(bands, reason, on_event)
+        on_event(StageStarted("tiles", bands.shape[0]))
         try:
             areas = _write(predictor, bands, recipe, image.memory, targets, clean, on_event)
         except MemoryError:
             shape = "×".join(map(str, bands.shape))
             raise ResourceError("image-exceeds-memory", path=image.path, shape=shape) from None
+        on_event(StageFinished("tiles", time.perf_counter() - began))
         height, width = bands.shape
     named = dict(zip(record.labels.names, areas, strict=True))
     seconds = round(time.perf_counter() - began, 3)
@@ -241,10 +243,8 @@ def _write(
 
 def _told(rows: Iterator[NDArray[np.uint8]], height: int, on_event: EventSink) -> Iterator[NDArray[np.uint8]]:
     """The same blocks, with the share that is done said on the way."""
-    began, done = time.monotonic(), 0
-    on_event(StageStarted("tiles", height))
+    done = 0
     for block in rows:
-        yield block
         done += block.shape[1]
         on_event(Progress("tiles", done, height))
-    on_event(StageFinished("tiles", time.monotonic() - began))
+        yield block

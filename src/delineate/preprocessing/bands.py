@@ -21,7 +21,7 @@ from delineate.preprocessing.trail import Box, Trail
 from delineate.recipe import Preprocessing
 
 Rows = NDArray[np.float32]
-BAND_BYTES = 32 << 20  # rows read at once, decoded
+BAND_BYTES = 8 << 20  # rows read at once, decoded
 
 
 class RowSource(Protocol):

@@ -1,0 +1,1 @@
+"""Typed client of a Delineate server, standard library only."""

@@ -18,8 +18,9 @@ from delineate.inference.engines import Engine, physical_cores
 from delineate.inference.engines import registry as engines_registry
 from delineate.inference.members import MEMBER_ENTROPY
 from delineate.inference.model_file import METADATA_KEY, ModelFile
-from delineate.inference.predict_files import predict_paths, slices_form_volumes
+from delineate.inference.predict_files import predict_paths
 from delineate.inference.predictor import Prediction, Predictor
+from delineate.inference.reading_ahead import slices_form_volumes
 from delineate.inference.rows import PredictionRow
 from delineate.inference.views import sensible_views
 

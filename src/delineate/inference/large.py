@@ -23,7 +23,7 @@ from delineate.events import EventSink, Note, Progress, StageFinished, StageStar
 from delineate.formats.tiff_bands import TiffBands, tiff_bands
 from delineate.formats.tiff_writing import write_tiff_rows
 from delineate.inference.clean import clean_labels
-from delineate.inference.predictor import Predictor
+from delineate.inference.predictor import BYTES_PER_PIXEL, Predictor
 from delineate.inference.rows import PredictionRow
 from delineate.inference.tiling import tile_starts, tiled_rows
 from delineate.preprocessing import Trail, plan_trail
@@ -32,8 +32,6 @@ from delineate.preprocessing.colour import colour_channels
 from delineate.recipe import Clean, ModelRecord, Preprocessing
 
 MAX_WORK_PIXELS = 1 << 36
-NETWORK_BYTES = 2048
-"""A wide U-Net's activations take about this much per pixel."""
 _LEAST_TILE = 256
 _SPOOL_ROWS = 1024
 
@@ -152,7 +150,7 @@ def label_rows(
 
 def _logits(predictor: Predictor, prepared: Iterator[Rows], trail: Trail, recipe: Preprocessing, memory: int) -> Iterator[Rows]:
     height, width = trail.size
-    if max(height, width) <= recipe.tile and height * width * NETWORK_BYTES <= max(memory // 2, recipe.tile**2):
+    if max(height, width) <= recipe.tile and height * width * BYTES_PER_PIXEL <= max(memory // 2, recipe.tile**2):
         plane = np.concatenate(list(prepared), axis=1)
         yield predictor.logits(plane[np.newaxis])[0]
         return
@@ -162,7 +160,7 @@ def _logits(predictor: Predictor, prepared: Iterator[Rows], trail: Trail, recipe
     tile = (min(side, padded[0]), min(side, padded[1]))
     across = len(tile_starts(width, tile[1], recipe.tile_overlap))
     predictor.expect(across * len(tile_starts(height, tile[0], recipe.tile_overlap)))
-    at_once = max(1, min(8, memory // 8 // (tile[0] * tile[1] * NETWORK_BYTES)))
+    at_once = max(1, min(8, memory // 8 // (tile[0] * tile[1] * BYTES_PER_PIXEL)))
     yield from tiled_rows(
         prepared, (height, width), predictor.logits, channels, tile, recipe.tile_overlap, at_once, predictor.blend
     )
@@ -173,7 +171,7 @@ def tile_side(recipe: Preprocessing, width: int, channels: int, memory: int) -> 
     not below 256 pixels."""
     side = recipe.tile
     while side > _LEAST_TILE and (
-        side * side * NETWORK_BYTES > memory // 2 or side * width * 4 * (2 * recipe.channels + 4 * channels) > memory // 2
+        side * side * BYTES_PER_PIXEL > memory // 2 or side * width * 4 * (2 * recipe.channels + 4 * channels) > memory // 2
     ):
         side //= 2
     return max(recipe.multiple, side - side % recipe.multiple)

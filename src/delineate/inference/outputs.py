@@ -76,6 +76,14 @@ class Outputs:
         suffixes = _SUFFIXES.get(name, (job.suffix,))
         suffix = job.suffix if job.suffix in suffixes else suffixes[0]
         parts = [f"_{_safe(part)}" for part in labels.names] if labels.kind == "regions" and name != _SEG else [""]
+        return self._free(base, parts, suffix)
+
+    def tiffs(self, base: Path, job: Job, labels: LabelSet) -> list[Path]:
+        """The mask files of a large image, always TIFF."""
+        parts = [f"_{_safe(part)}" for part in labels.names] if labels.kind == "regions" else [""]
+        return self._free(base, parts, job.suffix if job.suffix in _SUFFIXES["tiff"] else ".tif")
+
+    def _free(self, base: Path, parts: list[str], suffix: str) -> list[Path]:
         extra = ""
         while True:
             paths = [base.with_name(f"{base.name}_mask{extra}{part}{suffix}") for part in parts]

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from delineate.domain import Image, Mask
+from delineate.domain import Image, LabelSet, Mask
 from delineate.doubt import Verdict
-from delineate.errors import DataError, DelineateError, MissingExtra, ModelFileError, ResourceError, UsageError
+from delineate.errors import DataError, DelineateError, MissingExtra, ModelFileError, UsageError
 from delineate.events import EventSink, Note, Progress, discard
-from delineate.formats import IMAGE_SUFFIXES, read_header, suffix_of
+from delineate.formats import IMAGE_SUFFIXES, suffix_of
 from delineate.formats.segment_codes import SegmentCode
-from delineate.inference.channel_files import read_job, with_channels
+from delineate.inference.channel_files import with_channels
 from delineate.inference.choose import assemble_group
 from delineate.inference.clean import clean_labels
 from delineate.inference.geometry_notes import tell_geometry
+from delineate.inference.in_order import InOrder
 from delineate.inference.inputs import Inputs, Job, collect, resolved
+from delineate.inference.large import LargeImage, predict_large
+from delineate.inference.memory import usual_memory
 from delineate.inference.outputs import Form, Outputs, check_format, check_possible, write_doubt, write_masks, write_shares
 from delineate.inference.predictor import Prediction, Predictor
+from delineate.inference.reading_ahead import Ahead, Loaded, load, size_of, slices_form_volumes, units_of
 from delineate.inference.rows import PredictionRow, RowWriter, done_row, earlier_outputs, failed_row
 from delineate.inference.second_look import has_doubts, second_look, wants_probabilities
-from delineate.preprocessing import Statistics, measure, measured_jointly
-from delineate.recipe import Clean, ModelRecord
+from delineate.preprocessing import Statistics, measure
+from delineate.recipe import Clean
 
-MAX_GROUP_BYTES = 1 << 30
-"""Slices of a volume are held together up to this many bytes; beyond it each is prepared by itself."""
+MOST_AHEAD = 16
+"""Units read ahead, and single images computed together, at most; fewer where they are large."""
 
-Loaded = list[tuple[Job, Image | DelineateError]]
+Placed = tuple[Path, list[Path]]
+Outcome = PredictionRow | Callable[[], PredictionRow]
+"""A row, or what writes a job's files and gives its row; that may be done by another thread."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ def predict_paths(
     segment_codes: Mapping[str, SegmentCode] | None = None,
     identity: bool = True,
     uncertainty: bool = False,
+    memory: int | None = None,
+    level: int | None = None,
 ) -> list[PredictionRow]:
     """Segment files, folders, patterns and DICOM series; write masks, ``predictions.csv`` and what else is asked to ``out``.
 
@@ -79,7 +86,12 @@ def predict_paths(
     ``format="dicom-seg"`` writes DICOM segmentations of DICOM images, with ``segment_codes`` by class name where those of the table
     are not wanted; ``identity=False`` leaves patient and study out of them.
 
-    The next image is read while one is computed. ``stop`` is asked between images.
+    TIFFs that would not fit ``memory`` (bytes; ``None``: half of what is free) are read by bands, and their masks are tiled TIFFs
+    (:mod:`~delineate.inference.large`). ``level`` is the pyramid level of TIFFs to predict, 0 the finest; ``None``: the finest, of
+    large ones that which suits the model.
+
+    While images are computed, the next ones are read and the masks of the last ones are written; images of one size are
+    computed together. Rows come in the order of the inputs. ``stop`` is asked between images.
 
     Raises
     ------
@@ -105,7 +117,8 @@ def predict_paths(
     )
     originals = {resolved(path) for job in found.jobs for path in (job.path, *job.channels)}
     outputs = Outputs(out, frozenset(originals | others))
-    units = list(_units(found.jobs, predictor.record))
+    budget = memory or usual_memory()
+    units = list(units_of(found.jobs, predictor.record))
     predictor.expect(len(found.jobs))
     with RowWriter(out, predictor.record.labels, language, has_doubts(predictor.record)) as table:
 
@@ -121,18 +134,29 @@ def predict_paths(
             )
         count = 0
         on_event(Progress("predict", 0, len(found.jobs)))
-        for loaded in _ahead(units):
-            for _, image in loaded:
-                if isinstance(image, Image):
-                    tell_geometry(image, on_event)
-            if stop():
-                on_event(Note("predict-stopped", {"done": count, "total": len(found.jobs)}, "warning"))
-                break
-            for row in _unit(predictor, loaded, outputs, options):
-                note(row)
-            count += len(loaded)
-            on_event(Progress("predict", count, len(found.jobs)))
+        ahead = Ahead(units, lambda unit: load(unit, predictor.record, budget, level), size_of, MOST_AHEAD, budget // 4)
+        with InOrder(note) as results, ahead:
+            for loaded in _computed_together(predictor, ahead, options):
+                if stop():
+                    on_event(Note("predict-stopped", {"done": count, "total": len(found.jobs)}, "warning"))
+                    break
+                for _, image in loaded:
+                    if isinstance(image, Image):
+                        tell_geometry(image, on_event)
+                for outcome in _unit(predictor, loaded, outputs, options, on_event):
+                    results.put(outcome)
+                count += len(loaded)
+                on_event(Progress("predict", count, len(found.jobs)))
     return rows
+
+
+def _computed_together(predictor: Predictor, ahead: Ahead[list[Job], Loaded], options: _Options) -> Iterator[Loaded]:
+    """The units in order; single images of one size that are ready are put through the network at once."""
+    together = not slices_form_volumes(predictor.record) and not options.uncertainty
+    while units := ahead.take(MOST_AHEAD if together else 1):
+        images = [image for ((_, image),) in units if isinstance(image, Image)] if together else []
+        predictor.together(images)
+        yield from units
 
 
 def _form(predictor: Predictor, asked: str | None, codes: Mapping[str, SegmentCode] | None, identity: bool) -> Form:
@@ -141,74 +165,7 @@ def _form(predictor: Predictor, asked: str | None, codes: Mapping[str, SegmentCo
     return Form(asked, record.name, predictor.model.sha256[:16], thresholds, codes or {}, identity)
 
 
-def slices_form_volumes(record: ModelRecord) -> bool:
-    """Whether single 2-D files are parts of volumes for this model: its preprocessing measures them together, or its
-    provenance says so (``slices_form_volumes``)."""
-    return measured_jointly(record.preprocessing) or record.provenance.get("slices_form_volumes") is True
-
-
-def _units(jobs: list[Job], record: ModelRecord) -> Iterator[list[Job]]:
-    """Jobs that are computed together, in order."""
-    if not slices_form_volumes(record):
-        yield from ([job] for job in jobs)
-        return
-    groups: dict[object, list[Job]] = {}
-    for job in jobs:
-        groups.setdefault(job.series or job, []).append(job)
-    for members in groups.values():
-        if len(members) > 1 and _fit_together(members):
-            yield sorted(members, key=lambda job: job.number)
-        else:
-            yield from ([job] for job in members)
-
-
-def _fit_together(members: list[Job]) -> bool:
-    """Two-dimensional, of one size, and small enough to be held at once; by their headers, before any pixel is read."""
-    shapes, total = set(), 0
-    for job in members:
-        try:
-            header = read_header(job.path)
-        except DelineateError:
-            continue  # its row will say why
-        shapes.add((header.shape, header.channels))
-        total += math.prod(header.shape) * header.channels * np.dtype(header.dtype).itemsize
-    return len(shapes) == 1 and len(next(iter(shapes))[0]) == 2 and total <= MAX_GROUP_BYTES
-
-
-def _ahead(units: list[list[Job]]) -> Iterator[Loaded]:
-    """Units with their images, the next one read by a thread while the caller works. At most two are in memory."""
-    if len(units) == 1:
-        yield _load(units[0])
-        return
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
-        coming = pool.submit(_load, units[0])
-        try:
-            for unit in [*units[1:], None]:
-                loaded = coming.result()
-                if unit is not None:
-                    coming = pool.submit(_load, unit)
-                yield loaded
-                del loaded
-        finally:
-            coming.cancel()
-
-
-def _load(unit: list[Job]) -> Loaded:
-    return [(job, _read(job)) for job in unit]
-
-
-def _read(job: Job) -> Image | DelineateError:
-    try:
-        return read_job(job)
-    except DelineateError as error:
-        return error
-    except MemoryError:
-        return ResourceError("image-exceeds-memory", path=job.path, shape="?")
-
-
-def _unit(predictor: Predictor, loaded: Loaded, outputs: Outputs, options: _Options) -> Iterable[PredictionRow]:
+def _unit(predictor: Predictor, loaded: Loaded, outputs: Outputs, options: _Options, on_event: EventSink) -> Iterable[Outcome]:
     images = [image for _, image in loaded if isinstance(image, Image)]
     together = len(images) > 1
     statistics = None
@@ -220,36 +177,57 @@ def _unit(predictor: Predictor, loaded: Loaded, outputs: Outputs, options: _Opti
         yield from _volume(predictor, loaded, statistics, outputs, options)
         return
     for job, image in loaded:
-        yield _one(predictor, job, image, statistics, outputs, options)
+        if isinstance(image, LargeImage):
+            yield _large(predictor, job, image, outputs, options, on_event)
+        else:
+            yield _one(predictor, job, image, statistics, outputs, options)
+
+
+def _large(
+    predictor: Predictor, job: Job, image: LargeImage, outputs: Outputs, options: _Options, on_event: EventSink
+) -> PredictionRow:
+    """Computed and written in one go: its mask is never held."""
+    base = outputs.base(job)
+    if options.form.format not in (None, "tiff"):
+        return failed_row(job.path, DataError("large-only-tiff", path=job.path, format=options.form.format))
+    targets = outputs.tiffs(base, job, predictor.record.labels)
+    if not options.overwrite and all(path.exists() for path in targets):
+        return _exists(job, targets)
+    if options.overlay or options.probabilities or options.uncertainty:
+        on_event(Note("large-mask-only", {"path": job.path}, "warning"))
+    try:
+        return predict_large(predictor, image, targets, clean=options.clean, on_event=on_event)
+    except DelineateError as error:
+        return _failed(job, error)
 
 
 def _one(
     predictor: Predictor,
     job: Job,
-    image: Image | DelineateError,
+    image: Image | LargeImage | DelineateError,
     statistics: Statistics | None,
     outputs: Outputs,
     options: _Options,
-) -> PredictionRow:
+) -> Outcome:
     place = _place(predictor, job, image, outputs, options)
     if isinstance(place, PredictionRow):
         return place
     assert isinstance(image, Image)
     try:
         found = _predict(predictor, image, statistics, options, clean=options.clean)
-        return _write(predictor, job, image, found, place, options, _look(predictor, [image], statistics, [found]))
+        return _writing(predictor, job, image, found, place, options, _look(predictor, [image], statistics, [found]))
     except DelineateError as error:
         return _failed(job, error)
 
 
 def _volume(
     predictor: Predictor, loaded: Loaded, statistics: Statistics | None, outputs: Outputs, options: _Options
-) -> Iterable[PredictionRow]:
+) -> Iterable[Outcome]:
     """Slices of one volume: predicted one by one, cleaned as a whole, written one by one.
 
     Slices whose mask exists are computed again all the same, for the clean-up needs them; only those missing are written.
     """
-    kept: list[tuple[Job, Image, Prediction, tuple[Path, list[Path]]]] = []
+    kept: list[tuple[Job, Image, Prediction, Placed]] = []
     skipped = []
     for job, image in loaded:
         place = _place(predictor, job, image, outputs, replace(options, overwrite=True))
@@ -283,10 +261,7 @@ def _volume(
         if not options.overwrite and all(path.exists() for path in place[1]):
             yield _exists(job, place[1])
             continue
-        try:
-            yield _write(predictor, job, image, found, place, options, verdict)
-        except DelineateError as error:
-            yield _failed(job, error)
+        yield _writing(predictor, job, image, found, place, options, verdict)
 
 
 def _predict(predictor: Predictor, image: Image, statistics: Statistics | None, options: _Options, *, clean: bool) -> Prediction:
@@ -310,12 +285,13 @@ def _look(predictor: Predictor, images: list[Image], statistics: Statistics | No
 
 
 def _place(
-    predictor: Predictor, job: Job, image: Image | DelineateError, outputs: Outputs, options: _Options
-) -> PredictionRow | tuple[Path, list[Path]]:
+    predictor: Predictor, job: Job, image: Image | LargeImage | DelineateError, outputs: Outputs, options: _Options
+) -> PredictionRow | Placed:
     """Where the results of a job go, or the row that ends it before anything is computed."""
     base = outputs.base(job)
     if isinstance(image, DelineateError):
         return failed_row(job.path, image)
+    assert isinstance(image, Image)  # large ones never stand in a volume
     if job.path in options.suspects and _has_two_values(image):
         return PredictionRow(job.path, "skipped", code="looks-like-mask", params={"path": job.path})
     try:
@@ -337,17 +313,38 @@ def _exists(job: Job, targets: list[Path]) -> PredictionRow:
     return PredictionRow(job.path, "skipped", tuple(targets), "exists", {"path": job.path, "output": targets[0]})
 
 
-def _write(
+def _writing(
     predictor: Predictor,
     job: Job,
     image: Image,
     found: Prediction,
-    place: tuple[Path, list[Path]],
+    place: Placed,
     options: _Options,
     verdict: Verdict | None = None,
+) -> Callable[[], PredictionRow]:
+    """What writes the results of a job, to be called by the thread that writes."""
+    engine = predictor.engine  # a later trial may choose another one
+
+    def write() -> PredictionRow:
+        try:
+            return _write(predictor.record.labels, engine, job, image, found, place, options, verdict)
+        except DelineateError as error:
+            return _failed(job, error)
+
+    return write
+
+
+def _write(
+    labels: LabelSet,
+    engine: str,
+    job: Job,
+    image: Image,
+    found: Prediction,
+    place: Placed,
+    options: _Options,
+    verdict: Verdict | None,
 ) -> PredictionRow:
     base, targets = place
-    labels = predictor.record.labels
     written = write_masks(targets, found.mask, image, labels, options.form)
     if options.overlay:
         from delineate.inference.overlay import write_overlay
@@ -357,7 +354,7 @@ def _write(
         written.append(write_shares(base, found.probabilities, image, labels, options.form))
     if found.uncertainty is not None:
         written.append(write_doubt(base, found.uncertainty, image))
-    row = done_row(job.path, written, image, found.mask, labels, found.seconds, predictor.engine)
+    row = done_row(job.path, written, image, found.mask, labels, found.seconds, engine)
     return replace(row, verdict=verdict)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +15,21 @@ from numpy.typing import NDArray
 
 from delineate.domain import Image, Mask
 from delineate.doubt import calibrate, entropy
-from delineate.errors import ResourceError, UsageError
+from delineate.errors import DelineateError, ResourceError, UsageError
 from delineate.events import EventSink, Note, discard
 from delineate.inference.clean import clean_labels
 from delineate.inference.engine_choice import AUTO, EngineChoice
 from delineate.inference.engines import physical_cores
 from delineate.inference.members import MemberEngine
+from delineate.inference.memory import usual_memory
 from delineate.inference.model_file import ModelFile
 from delineate.inference.tiling import BLENDS, Blend, predict_tiled, tile_starts
 from delineate.inference.views import all_shares, as_logits, entropy_of_shares, turned, turned_back
 from delineate.preprocessing import Preparation, Statistics, assemble, restore_slices
 
-_PIXELS_AT_ONCE = 1 << 19  # planes of one run; a wide U-Net needs about 2 kB of activations per pixel
+BYTES_PER_PIXEL = 2048
+"""Activations of a wide U-Net per pixel, about."""
+_PIXELS_AT_ONCE = 1 << 19  # planes of one run, where there is memory for them
 _PIXELS_PER_STRETCH = 1 << 20
 
 
@@ -40,6 +45,16 @@ class Prediction:
     probabilities: NDArray[np.float32] | None
     seconds: float
     uncertainty: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Ready:
+    """An image that went through the network with others: its logits (1, channels, h, w) and its share of the seconds."""
+
+    image: Image
+    work: Preparation
+    logits: NDArray[np.float32]
+    seconds: float
 
 
 class Predictor:
@@ -58,6 +73,8 @@ class Predictor:
         ``None``: the physical cores this process may use.
     batch
         Planes per run; ``None``: as many as memory suggests.
+    memory
+        Bytes the job may use; ``None``: half of what is free. Decides how many planes are computed at once.
     blend
         Weights of tiles that overlap, ``linear`` or ``gaussian`` (:func:`~delineate.inference.tiling.tile_weights`).
     """
@@ -70,6 +87,7 @@ class Predictor:
         threads: int | None = None,
         batch: int | None = None,
         blend: Blend = "linear",
+        memory: int | None = None,
         on_event: EventSink = discard,
     ) -> None:
         if blend not in BLENDS:
@@ -82,10 +100,12 @@ class Predictor:
         self.record = self.model.record
         self._threads = threads or physical_cores()
         self._batch = batch
+        self._memory = memory
         self.blend = blend
         self._on_event = on_event
         self._engines = EngineChoice(self.model, engine, self._threads, on_event)
         self._members: MemberEngine | None = None
+        self._ready: list[_Ready] = []
 
     @property
     def engine(self) -> str:
@@ -95,6 +115,31 @@ class Predictor:
     def expect(self, planes: int) -> None:
         """Tell how many planes are to come in all, so that ``auto`` knows whether a trial pays."""
         self._engines.expect(planes)
+
+    def together(self, images: Sequence[Image]) -> None:
+        """Put images of one plane and one working size through the network at once; following calls of :meth:`predict` with
+        these very images, without statistics of their own, use what was computed. Others of ``images`` are left alone."""
+        self._ready.clear()
+        works: dict[tuple[int, int], list[tuple[Image, Preparation]]] = {}
+        for image in images:
+            if image.geometry.ndim == 2 and len(images) > 1:
+                with contextlib.suppress(DelineateError, MemoryError):  # predict() says what is the matter
+                    work = Preparation(image, self.record.preprocessing)
+                    works.setdefault(work.trail.size, []).append((image, work))
+        for size, members in works.items():
+            step = 1 if max(size) > self.record.preprocessing.tile else self._planes_at_once(size)
+            for start in range(0, len(members) if step > 1 else 0, step):
+                some = members[start : start + step]
+                begun = time.perf_counter()
+                logits = self.logits(np.concatenate([work.planes() for _, work in some]))
+                seconds = (time.perf_counter() - begun) / len(some)
+                self._ready += [_Ready(image, work, logits[at : at + 1], seconds) for at, (image, work) in enumerate(some)]
+
+    def _taken(self, image: Image) -> _Ready | None:
+        for at, ready in enumerate(self._ready):
+            if ready.image is image:
+                return self._ready.pop(at)
+        return None
 
     def predict(
         self,
@@ -128,9 +173,10 @@ class Predictor:
         ResourceError
             ``image-exceeds-memory``.
         """
-        begun = time.perf_counter()
+        ready = self._taken(image) if self._ready and statistics is None and not uncertainty else None
+        begun = time.perf_counter() - (ready.seconds if ready else 0.0)
         try:
-            labels, shares, doubt = self._planes(image, statistics, probabilities, uncertainty)
+            labels, shares, doubt = self._planes(image, statistics, probabilities, uncertainty, ready)
         except MemoryError:
             shape = "×".join(str(n) for n in image.geometry.shape)
             raise ResourceError("image-exceeds-memory", path=image.path or "image", shape=shape) from None
@@ -139,10 +185,10 @@ class Predictor:
         return Prediction(Mask(labels, image.geometry), shares, time.perf_counter() - begun, doubt)
 
     def _planes(
-        self, image: Image, statistics: Statistics | None, wanted: bool, uncertainty: bool
+        self, image: Image, statistics: Statistics | None, wanted: bool, uncertainty: bool, ready: _Ready | None = None
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None, NDArray[np.float32] | None]:
         label_set, recipe = self.record.labels, self.record.preprocessing
-        work = Preparation(image, recipe, statistics)
+        work = ready.work if ready else Preparation(image, recipe, statistics)
         trail = work.trail
         for note in trail.notes:
             self._on_event(Note(note, {"path": image.path or "image", "scale": recipe.scale}, "warning"))
@@ -155,7 +201,7 @@ class Predictor:
         step = self._planes_at_once(trail.size)
         for start in range(0, trail.planes, step):
             here = slice(start, start + step)
-            logits = self.logits(work.planes(start, start + step), spread=uncertainty and several)
+            logits = ready.logits if ready else self.logits(work.planes(start, start + step), spread=uncertainty and several)
             part = restore_slices(self._activated(logits[:, : label_set.channels]), trail)
             if doubt is not None and several:
                 each = restore_slices(logits[:, label_set.channels :], trail)
@@ -232,7 +278,10 @@ class Predictor:
         return out
 
     def _planes_at_once(self, size: tuple[int, int]) -> int:
-        return self._batch or int(np.clip(_PIXELS_AT_ONCE // max(1, size[0] * size[1]), 1, 16))
+        if self._memory is None:
+            self._memory = usual_memory()
+        pixels = min(_PIXELS_AT_ONCE, self._memory // 2 // BYTES_PER_PIXEL)
+        return self._batch or int(np.clip(pixels // max(1, size[0] * size[1]), 1, 16))
 
     def _run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         return self._engines.run(np.ascontiguousarray(batch, dtype=np.float32))

@@ -2,8 +2,8 @@
 
     python benchmarks/cold_start.py --json out.json
 
-Every command is a new process; they take turns. The files of Python and its packages are in the page cache after the first, uncounted
-round, as they are on a machine in use.
+Every command is a new process; they take turns. The files of Python and its packages are in the page cache after the first,
+uncounted round, as they are on a machine in use.
 """
 
 from __future__ import annotations

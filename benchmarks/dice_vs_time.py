@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(SYSTEMS)}")
     try:
-        marks = sorted(60 * float(minutes) for minutes in asked.minutes.split(","))
+        marks = sorted(round(60 * float(minutes), 3) for minutes in asked.minutes.split(","))
     except ValueError:
         parser.error(f"--minutes must be numbers with commas between, got {asked.minutes}")
     state = Race(asked, marks).run(systems)

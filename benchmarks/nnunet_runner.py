@@ -46,13 +46,14 @@ def main(job_file: Path) -> None:
     trainer.on_train_start()
     trainer.on_epoch_start()
     trainer.on_train_epoch_start()
-    steps, last, paused, done = 0, 0.0, 0.0, []
+    steps, quickest, paused, done = 0, 0.0, 0.0, []
     batch = int(trainer.configuration_manager.batch_size)
     for mark in job["marks"]:
-        while (spent := time.time() - job["begun"] - paused) + last <= mark or steps == 0:
+        while (spent := time.time() - job["begun"] - paused) + quickest <= mark or steps == 0:
             trainer.train_step(next(trainer.dataloader_train))
             steps += 1
-            last = time.time() - job["begun"] - paused - spent
+            took = time.time() - job["begun"] - paused - spent
+            quickest = min(quickest or took, took)
         spent = time.time() - job["begun"] - paused
         halted = time.time()
         _predict(trainer, job, folder / f"masks_{mark:g}")

@@ -1,0 +1,294 @@
+"""Prediction by every engine beside eager PyTorch, each in a process of its own, in turns.
+
+    python benchmarks/inference_engines.py --json out.json             # a minute on a quiet 2-core machine
+    python benchmarks/inference_engines.py --monai                     # also MONAI's sliding window over 2048² pixels
+    python benchmarks/inference_engines.py --batch 1 --size 512 --widths 16,32,64,128,256
+
+The contestants take turns within every round; a ratio is the median of the rounds' own ratios. A process of its own matters: libraries
+in one process share allocators and thread pools, which made eager PyTorch half as fast again in our measurements. Weights are random:
+speed does not depend on them, and what quantisation costs in Dice is measured by ``delineate export --int8``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from measuring import Spread, document, interleaved, ratios, say, write_json
+
+CONTESTANTS = (
+    "eager",
+    "eager channels_last bf16",
+    "onnxruntime",
+    "openvino",
+    "torch",
+    "int8 openvino",
+    "int8 onnxruntime",
+)
+GEMM = 4096
+
+
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--widths", default="32,64,128,256,512")
+    parser.add_argument("--decoder", choices=("transposed", "upsample"), default="transposed")
+    parser.add_argument("--channels", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", nargs="*", choices=CONTESTANTS)
+    parser.add_argument("--monai", action="store_true", help="also MONAI's sliding_window_inference on 2048², roi 512, overlap 0.5")
+    parser.add_argument("--json", type=Path, default=None)
+    parser.add_argument("--worker", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
+    chosen = parser.parse_args(arguments)
+    if chosen.worker:
+        serve(chosen)
+        return {}
+    result = measure(chosen)
+    write_json(chosen.json, result)
+    say(table(result))
+    return result
+
+
+def measure(chosen: argparse.Namespace) -> dict[str, Any]:
+    names = [name for name in CONTESTANTS if not chosen.only or name in chosen.only or name == "eager"]
+    with tempfile.TemporaryDirectory(prefix="delineate-engines-") as folder:
+        flop = make_files(chosen, Path(folder))
+        rates, skipped = take_turns([*names, "gemm"], chosen, folder)
+        windows = {}
+        if chosen.monai:
+            windows = sliding_window(chosen, folder)
+    gemm = rates.pop("gemm", None)
+    found: dict[str, Any] = {
+        "setting": {
+            "network": f"unet {chosen.widths}, {chosen.decoder}",
+            "size": chosen.size,
+            "batch": chosen.batch,
+            "channels": chosen.channels,
+            "threads": chosen.threads,
+            "gflop_per_image": flop / 1e9,
+        },
+        "unit": "images/s",
+        "rates": {name: Spread.of(values).plain() for name, values in rates.items()},
+        "ratio": {name: ratios(values, rates["eager"]).plain() for name, values in rates.items() if name != "eager"},
+        "skipped": skipped,
+        "sliding_window": windows,
+    }
+    if gemm:
+        found["peak_gflops_bf16"] = Spread.of([value / 1e9 for value in gemm]).plain()
+        share = {name: ratios([value * flop for value in values], gemm).plain() for name, values in rates.items()}
+        found["peak_share"] = share
+    return document("inference_engines", "cpu", found)
+
+
+def make_files(chosen: argparse.Namespace, folder: Path) -> float:
+    """model.onnx, int8.onnx and weights.pt of one network; gives its floating-point operations for an image."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from delineate.export import export_onnx
+    from delineate.export.quantise import quantise
+    from delineate.recipe import ModelRecord, Normalisation, Preprocessing
+
+    network = build(chosen)
+    with torch.no_grad():  # norms with statistics of their own, as after training
+        network.train()(torch.randn(2, chosen.channels, 96, 96))
+    torch.save(network.state_dict(), folder / "weights.pt")
+    colour = "rgb" if chosen.channels == 3 else "as-is"
+    preparation = Preprocessing(channels=chosen.channels, colour=colour, fit="scale", normalisation=Normalisation(scheme="none"))
+    path = export_onnx(network.eval(), ModelRecord(preprocessing=preparation), folder / "model.onnx", in_channels=chosen.channels)
+    planes = [np.random.default_rng(n).standard_normal((1, chosen.channels, 128, 128), dtype=np.float32) for n in range(4)]
+    (folder / "int8.onnx").write_bytes(quantise(path.read_bytes(), planes))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, chosen.channels, chosen.size, chosen.size))
+    return float(counter.get_total_flops())
+
+
+def build(chosen: argparse.Namespace) -> Any:
+    import torch
+
+    from delineate.models import build_unet
+
+    torch.manual_seed(0)
+    widths = [int(width) for width in chosen.widths.split(",")]
+    return build_unet(chosen.channels, 1, {"widths": widths, "decoder": chosen.decoder})
+
+
+class Worker:
+    """A contestant's process: each line it is sent is one run, answered by what was measured."""
+
+    def __init__(self, name: str, chosen: argparse.Namespace, folder: str) -> None:
+        command = [sys.executable, str(Path(__file__).resolve()), "--worker", name, folder]
+        for option in ("size", "batch", "widths", "decoder", "channels", "threads"):
+            if getattr(chosen, option) is not None:
+                command += [f"--{option}", str(getattr(chosen, option))]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        first = self._answer()
+        if first != "ready":
+            raise RuntimeError(first)
+
+    def __call__(self) -> float:
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return float(self._answer())
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if line.startswith("@"):
+                return line[1:].strip()
+        return f"ended with {self._process.wait()}"
+
+    def end(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=60)
+
+
+def take_turns(names: list[str], chosen: argparse.Namespace, folder: str) -> tuple[dict[str, list[float]], dict[str, str]]:
+    workers: dict[str, Worker] = {}
+    skipped: dict[str, str] = {}
+    for name in names:
+        try:
+            workers[name] = Worker(name, chosen, folder)
+        except RuntimeError as error:
+            skipped[name] = str(error)
+    try:
+        return interleaved(workers, chosen.rounds), skipped
+    finally:
+        for worker in workers.values():
+            worker.end()
+
+
+def sliding_window(chosen: argparse.Namespace, folder: str) -> dict[str, Any]:
+    """Seconds for one 2048² plane: MONAI's BasicUNet with its own sliding window, and the same network as our model file."""
+    rates, skipped = take_turns(["monai window", "our window"], argparse.Namespace(**{**vars(chosen), "rounds": 3}), folder)
+    if len(rates) < 2:
+        return {"skipped": skipped}
+    return {
+        "seconds": {name: Spread.of([1 / value for value in values]).plain() for name, values in rates.items()},
+        "ratio": ratios(rates["our window"], rates["monai window"]).plain(),
+    }
+
+
+def serve(chosen: argparse.Namespace) -> None:
+    """The process of one contestant."""
+    name, folder = chosen.worker[0], Path(chosen.worker[1])
+    try:
+        run, amount = contestant(name, chosen, folder)
+        run()
+        run()
+    except Exception as error:  # noqa: BLE001 - told to the parent, which says that it was skipped
+        print(f"@{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", flush=True)
+        return
+    print("@ready", flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        run()
+        print(f"@{amount / (time.perf_counter() - began)}", flush=True)
+
+
+def contestant(name: str, chosen: argparse.Namespace, folder: Path) -> tuple[Callable[[], Any], float]:
+    """What one turn does, and how much that is (images, or operations for ``gemm``)."""
+    batch = np.random.default_rng(0).standard_normal((chosen.batch, chosen.channels, chosen.size, chosen.size), dtype=np.float32)
+    if name in ("gemm", "eager", "eager channels_last bf16"):
+        return _torch(name, chosen, folder, batch)
+    if name.endswith("window"):
+        return _window(name, chosen, folder), 1.0
+    from delineate.inference import ModelFile, engines_registry, physical_cores
+
+    file = "int8.onnx" if name.startswith("int8") else "model.onnx"
+    engine = engines_registry.get(name.split()[-1])(ModelFile.open(folder / file), chosen.threads or physical_cores())
+    return lambda: engine.run(batch), chosen.batch
+
+
+def _torch(name: str, chosen: argparse.Namespace, folder: Path, batch: Any) -> tuple[Callable[[], Any], float]:
+    import torch
+
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
+    if name == "gemm":
+        a, b = (torch.randn(GEMM, GEMM).bfloat16() for _ in range(2))
+        return lambda: a @ b, 2.0 * GEMM**3
+    network = build(chosen).eval()
+    network.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
+    images = torch.from_numpy(batch)
+    if name == "eager":
+
+        def run() -> Any:
+            with torch.no_grad():
+                return network(images).numpy()
+
+        return run, chosen.batch
+    network = network.to(memory_format=torch.channels_last)
+    images = images.contiguous(memory_format=torch.channels_last)
+
+    def run_bf16() -> Any:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            return network(images).float().numpy()
+
+    return run_bf16, chosen.batch
+
+
+def _window(name: str, chosen: argparse.Namespace, folder: Path) -> Callable[[], Any]:
+    import torch
+    from monai.networks.nets import BasicUNet
+
+    torch.manual_seed(0)
+    network = BasicUNet(spatial_dims=2, in_channels=1, out_channels=1).eval()
+    plane = np.random.default_rng(1).random((1, 1, 2048, 2048), dtype=np.float32)
+    if name == "monai window":
+        from monai.inferers import sliding_window_inference
+
+        images = torch.from_numpy(plane)
+
+        def theirs() -> Any:
+            with torch.no_grad():
+                return sliding_window_inference(images, (512, 512), 4, network, overlap=0.5, mode="gaussian")
+
+        return theirs
+    from delineate.export import export_onnx
+    from delineate.inference import Predictor
+    from delineate.recipe import ModelRecord, Normalisation, Preprocessing
+
+    preparation = Preprocessing(fit="scale", tile=512, tile_overlap=0.5, normalisation=Normalisation(scheme="none"))
+    path = export_onnx(network, ModelRecord(preprocessing=preparation), folder / "basic.onnx", in_channels=1)
+    engine = "openvino"
+    try:
+        import openvino  # noqa: F401
+    except ModuleNotFoundError:
+        engine = "onnxruntime"
+    predictor = Predictor(path, engine=engine, blend="gaussian", threads=chosen.threads)
+    return lambda: predictor.logits(plane)
+
+
+def table(result: dict[str, Any]) -> str:
+    """Markdown: one line a contestant."""
+    lines = ["| engine | images/s | × eager | share of bf16 peak |", "| --- | --- | --- | --- |"]
+    for name, rate in result["rates"].items():
+        ratio = result["ratio"].get(name)
+        share = result.get("peak_share", {}).get(name)
+        lines.append(
+            f"| {name} | {rate['median']:.1f} ({rate['low']:.1f} … {rate['high']:.1f}) | "
+            f"{'1' if ratio is None else format(ratio['median'], '.2f')} | "
+            f"{'' if share is None else format(100 * share['median'], '.0f') + ' %'} |"
+        )
+    for name, seconds in result["sliding_window"].get("seconds", {}).items():
+        lines.append(f"| {name}, 2048² | {seconds['median']:.2f} s | | |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

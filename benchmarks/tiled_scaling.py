@@ -1,0 +1,124 @@
+"""Time and memory of tiled prediction from 1 to 400 megapixels, with a tiny network and 2 GB allowed.
+
+    python benchmarks/tiled_scaling.py --json out.json                 # 1, 25, 100 and 400 megapixels
+    python benchmarks/tiled_scaling.py --megapixels 1 25 --engine openvino
+
+Each image is an RGB TIFF with 512² tiles, predicted by ``delineate predict --memory 2GB --level 0`` in a process of its own, whose largest
+resident memory is what the system reports. A network as small as this one makes reading, preparing, blending and writing visible.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from measuring import document, say, write_json
+
+TILE = 512
+
+
+def main(arguments: list[str] | None = None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megapixels", type=int, nargs="+", default=[1, 25, 100, 400])
+    parser.add_argument("--engine", default="onnxruntime")
+    parser.add_argument("--memory", default="2GB")
+    parser.add_argument("--blend", default="linear")
+    parser.add_argument("--folder", type=Path, default=None, help="where the images are made (default: a temporary folder)")
+    parser.add_argument("--json", type=Path, default=None)
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="delineate-tiled-", dir=chosen.folder) as made:
+        folder = Path(made)
+        model = make_model(folder)
+        sizes = [measure(size, model, folder, chosen) for size in chosen.megapixels]
+    result = document("tiled_scaling", "cpu", {"engine": chosen.engine, "memory": chosen.memory, "sizes": sizes, **fit(sizes)})
+    write_json(chosen.json, result)
+    say(table(result))
+    return result
+
+
+def make_model(folder: Path) -> Path:
+    import torch
+
+    from delineate.export import export_onnx
+    from delineate.models import build_unet
+    from delineate.recipe import ModelRecord, Preprocessing
+
+    torch.manual_seed(0)
+    network = build_unet(3, 1, {"widths": [4, 8], "decoder": "transposed"}).eval()
+    record = ModelRecord(preprocessing=Preprocessing(channels=3, colour="rgb", fit="scale", tile=1024))
+    return export_onnx(network, record, folder / "tiny.onnx", in_channels=3)
+
+
+def measure(megapixels: int, model: Path, folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
+    side = round((megapixels * 1e6) ** 0.5)
+    image = make_image(folder / f"{megapixels}.tif", side)
+    out = folder / "out"
+    command = [sys.executable, "-m", "delineate.cli.main", "predict", str(model), str(image), "--out", str(out), "--overwrite"]
+    command += ["--quiet", "--memory", chosen.memory, "--level", "0", "--engine", chosen.engine, "--blend", chosen.blend]
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    if status:
+        raise SystemExit(f"delineate predict ended with {os.waitstatus_to_exitcode(status)}")
+    image.unlink()
+    found = {
+        "megapixels": side * side / 1e6,
+        "side": side,
+        "seconds": round(seconds, 2),
+        "processor_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_mib": round(usage.ru_maxrss / 1024),
+    }
+    say(str(found))
+    return found
+
+
+def make_image(path: Path, side: int) -> Path:
+    """A picture that differs from place to place, in tiles, so that making it needs no memory either."""
+    import tifffile
+
+    def tiles() -> Iterator[np.ndarray[Any, Any]]:
+        rng = np.random.default_rng(0)
+        coarse = rng.integers(40, 215, (TILE // 8, TILE // 8, 3), dtype=np.uint8)
+        base = np.repeat(np.repeat(coarse, 8, axis=0), 8, axis=1)
+        across = -(-side // TILE)
+        for number in range(across * across):
+            yield np.roll(base, (37 * number, 91 * number), axis=(0, 1))
+
+    more: dict[str, Any] = {"tile": (TILE, TILE), "photometric": "rgb", "compression": "deflate", "metadata": None}
+    tifffile.imwrite(path, tiles(), shape=(side, side, 3), dtype=np.uint8, **more)
+    return path
+
+
+def fit(sizes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Whether it is linear: seconds a megapixel at the largest size over those at the second largest, and memory likewise."""
+    if len(sizes) < 2:
+        return {}
+    before, last = sizes[-2], sizes[-1]
+    per = [one["processor_seconds"] / one["megapixels"] for one in (before, last)]
+    return {
+        "processor_seconds_per_megapixel_ratio": round(per[1] / per[0], 3),
+        "peak_ratio": round(last["peak_mib"] / before["peak_mib"], 3),
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    lines = ["| megapixels | seconds | processor seconds | peak memory, MiB |", "| --- | --- | --- | --- |"]
+    for one in result["sizes"]:
+        lines.append(f"| {one['megapixels']:.0f} | {one['seconds']:.1f} | {one['processor_seconds']:.1f} | {one['peak_mib']} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

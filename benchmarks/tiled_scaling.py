@@ -3,8 +3,8 @@
     python benchmarks/tiled_scaling.py --json out.json                 # 1, 25, 100 and 400 megapixels
     python benchmarks/tiled_scaling.py --megapixels 1 25 --engine openvino
 
-Each image is an RGB TIFF with 512² tiles, predicted by ``delineate predict --memory 2GB --level 0`` in a process of its own, whose largest
-resident memory is what the system reports. A network as small as this one makes reading, preparing, blending and writing visible.
+Each image is an RGB TIFF with 512² tiles, predicted by ``delineate predict --memory 2GB --level 0`` in a process of its own, whose
+largest resident memory is what the system reports. A network as small as this one makes reading, preparing, blending and writing visible.
 """
 
 from __future__ import annotations
@@ -115,8 +115,10 @@ def fit(sizes: list[dict[str, Any]]) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     lines = ["| megapixels | seconds | processor seconds | peak memory, MiB |", "| --- | --- | --- | --- |"]
-    for one in result["sizes"]:
-        lines.append(f"| {one['megapixels']:.0f} | {one['seconds']:.1f} | {one['processor_seconds']:.1f} | {one['peak_mib']} |")
+    lines += [
+        f"| {one['megapixels']:.0f} | {one['seconds']:.1f} | {one['processor_seconds']:.1f} | {one['peak_mib']} |"
+        for one in result["sizes"]
+    ]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from delineate import workflows
-from delineate.cli import comparing, measuring
+from delineate.cli import comparing, doubting, measuring
 from delineate.cli.console import Screen, clock
 from delineate.cli.export_command import export
 from delineate.cli.width import cells, pad
@@ -89,6 +89,7 @@ def run_options(arguments: argparse.Namespace, language: str) -> RunOptions | No
         if not arguments.resume:
             raise UsageError("data-needed", command=arguments.command)
         return None
+    doubting.check_shares(arguments)
     if arguments.epochs is not None and arguments.epochs < 1:
         raise UsageError("bad-epochs", value=arguments.epochs)
     # A recipe that is replayed says itself how long to train; only a budget given beside it may shorten that.
@@ -114,6 +115,10 @@ def run_options(arguments: argparse.Namespace, language: str) -> RunOptions | No
         threads=arguments.threads,
         keep_cache=arguments.keep_cache,
         language=language,
+        tta=arguments.tta,
+        ensemble=arguments.ensemble,
+        dice_bar=arguments.dice_bar,
+        alpha=arguments.alpha,
     )
 
 
@@ -186,10 +191,14 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
             clean=not arguments.no_clean,
             overwrite=arguments.overwrite,
             engine=arguments.engine,
+            memory=arguments.memory,
+            level=arguments.level,
+            blend=arguments.blend,
             threads=arguments.threads,
             segment_codes=arguments.segment_codes,
             identity=not arguments.no_identity,
             measure=arguments.measure,
+            uncertainty=arguments.uncertainty,
             language=language,
             on_event=screen,
         )
@@ -198,6 +207,7 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
     done = sum(row.status == "done" for row in result.rows)
     total = done + len(failed)
     print(translate("cli.done.predict", language, done=done, total=total, time=clock(result.seconds), path=result.folder))
+    doubting.say_reviews(result.rows, language)
     if result.measures is not None:
         measuring.say_measures(result.measures, language)
     if skipped:
@@ -266,4 +276,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": demo,
     "measure": measuring.measure,
     "surface": measuring.surface,
+    "refine": doubting.refine,
+    "ensemble": doubting.ensemble,
 }

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
+from delineate.cli.doubting import add_doubt, add_ensemble, add_refine
 from delineate.cli.grid_arguments import add_compare
 from delineate.cli.measuring_arguments import add_measure, add_surface
 from delineate.cli.width import wrap
@@ -14,7 +15,22 @@ from delineate.cli.wording import reword
 from delineate.i18n import LANGUAGES, translate
 from delineate.version import __version__
 
-COMMANDS = ("check", "run", "train", "evaluate", "predict", "export", "report", "compare", "networks", "demo", "measure", "surface")
+COMMANDS = (
+    "check",
+    "run",
+    "train",
+    "evaluate",
+    "predict",
+    "export",
+    "report",
+    "compare",
+    "networks",
+    "demo",
+    "measure",
+    "surface",
+    "refine",
+    "ensemble",
+)
 #: Named here and not asked of the rooms that hold them, so that help is quick; tests compare.
 AUGMENTATIONS = ("none", "light", "medium", "heavy", "r2_keras", "r5_light", "r5_medium", "r5_heavy")
 PRESETS = ("r2", "r2_keras", "r5")
@@ -116,6 +132,10 @@ def build_parser(language: str) -> argparse.ArgumentParser:
         option(plan, "--seed", metavar="N", type=int, default=0)
         option(plan, "--device", choices=("cpu", "cuda", "mps"))
         option(plan, "--threads", metavar="N", type=int)
+        doubt = group(made, "doubt")
+        option(doubt, "--tta", action="store_true")
+        option(doubt, "--ensemble", action="store_true")
+        add_doubt(doubt, option)
         option(made, "--allow", metavar="CODE", action="append", default=[])
         option(made, "--keep-cache", action="store_true")
 
@@ -137,14 +157,20 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     option(predict, "--no-identity", action="store_true")
     option(predict, "--overlay", action="store_true")
     option(predict, "--probabilities", action="store_true")
+    option(predict, "--uncertainty", action="store_true")
     option(predict, "--no-clean", action="store_true")
     option(predict, "--overwrite", action="store_true", key="overwrite-predict")
     option(predict, "--measure", action="store_true")
     option(predict, "--engine", metavar="NAME", default="auto")
     option(predict, "--threads", metavar="N", type=int)
+    option(predict, "--memory", metavar="SIZE")
+    option(predict, "--level", metavar="N", type=int)
+    option(predict, "--blend", choices=("linear", "gaussian"), default="linear")
 
     add_measure(command, group, option)
     add_surface(command, option)
+    add_refine(command, option)
+    add_ensemble(command, option)
 
     export = command("export")
     option(export, "run", metavar="RUN|MODEL", key="export-target")

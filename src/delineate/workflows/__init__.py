@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from delineate.workflows.checking import check
     from delineate.workflows.comparing import compare
     from delineate.workflows.demonstration import demo
+    from delineate.workflows.ensembling import ensemble
     from delineate.workflows.evaluating import evaluate
     from delineate.workflows.exporting import export
     from delineate.workflows.grid.running import compare_grid
     from delineate.workflows.measuring import measure
     from delineate.workflows.predicting import predict
+    from delineate.workflows.refining import refine
     from delineate.workflows.reporting import report
     from delineate.workflows.running import run, train
     from delineate.workflows.surfacing import surface
@@ -28,11 +30,13 @@ __all__ = [
     "compare",
     "compare_grid",
     "demo",
+    "ensemble",
     "evaluate",
     "export",
     "measure",
     "networks",
     "predict",
+    "refine",
     "report",
     "run",
     "surface",
@@ -45,11 +49,13 @@ _HOME = {
     "compare": "comparing",
     "compare_grid": "grid.running",
     "demo": "demonstration",
+    "ensemble": "ensembling",
     "evaluate": "evaluating",
     "export": "exporting",
     "measure": "measuring",
     "networks": "zoo",
     "predict": "predicting",
+    "refine": "refining",
     "report": "reporting",
     "run": "running",
     "surface": "surfacing",

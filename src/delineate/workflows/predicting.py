@@ -6,8 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from delineate.errors import UsageError
 from delineate.events import EventSink, discard
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ def predict(
     segment_codes: str | Path | None = None,
     identity: bool = True,
     measure: bool = False,
+    uncertainty: bool = False,
+    memory: str | int | None = None,
+    level: int | None = None,
+    blend: Literal["linear", "gaussian"] = "linear",
     language: str = "en",
     on_event: EventSink = discard,
 ) -> Predictions:
@@ -48,16 +53,23 @@ def predict(
     Masks have the geometry and format of their image, or ``format``. One bad file never ends the job: its row says why.
     ``segment_codes`` (a JSON file, see docs/formats.md) and ``identity`` are for ``format="dicom-seg"``: codes of classes the table
     does not know, and whether patient and study are copied from the source images.
+    ``uncertainty`` also writes maps of doubt. Where the model file has a review rule, rows say who should be looked at.
+    ``memory`` (bytes, or ``"2GB"``): TIFFs beyond it are read by bands; ``level`` is the pyramid level of TIFFs, ``blend`` the
+    weights where tiles overlap.
     ``measure`` also writes measures.csv and measures.json of the masks, as :func:`delineate.measure` does.
     """
     from delineate.formats.segment_codes import load_codes
     from delineate.inference import ModelFile, Predictor, predict_paths
+    from delineate.inference.memory import parse_memory
     from delineate.workflows.stages import stage
 
     began = time.monotonic()
     listed = [inputs] if isinstance(inputs, (str, Path)) else list(inputs)
     codes = load_codes(Path(segment_codes)) if segment_codes is not None else None
-    predictor = Predictor(ModelFile.open(model), engine=engine, threads=threads, on_event=on_event)
+    if level is not None and level < 0:
+        raise UsageError("bad-level", value=level)
+    budget = parse_memory(memory) if isinstance(memory, str) else memory
+    predictor = Predictor(ModelFile.open(model), engine=engine, threads=threads, blend=blend, memory=budget, on_event=on_event)
     with stage("predict", on_event):
         rows = predict_paths(
             predictor,
@@ -72,6 +84,9 @@ def predict(
             on_event=on_event,
             segment_codes=codes,
             identity=identity,
+            memory=budget,
+            level=level,
+            uncertainty=uncertainty,
         )
     found = None
     if measure and any(row.outputs for row in rows):

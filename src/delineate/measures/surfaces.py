@@ -62,7 +62,7 @@ def surface_of(label: int, name: str, mask: Binary, frame: Frame, *, passes: int
     region = region_of(frame.turn.apply(mask))
     if region is None:
         return None
-    mesh = in_space(voxel_mesh(region, passes), frame)
+    mesh = in_space(voxel_mesh(region, frame, passes), frame)
     if frame.origin is None:  # index order is slice, row, column; a viewer wants x, y, z
         mesh = Mesh(mesh.points[:, ::-1], mesh.faces[:, ::-1])
     volume = region.count * frame.cell

@@ -7,6 +7,7 @@ from pathlib import Path
 from delineate.i18n import LANGUAGES
 from delineate.recipe import write_text
 from delineate.report.charts import curves
+from delineate.report.doubt_view import doubt_view
 from delineate.report.limits import limits
 from delineate.report.page import render
 from delineate.report.run_files import read_run
@@ -45,6 +46,7 @@ def write_report(run_folder: Path, *, language: str = "en", out: Path | None = N
         timing=timing(files, language),
         folds=folds(files),
         shown=shown,
+        doubt=doubt_view(files.folder, language),
     )
     path = out or files.folder / ("report.html" if language == "en" else f"report.{language}.html")
     write_text(path, html.encode("utf-8", "replace").decode("utf-8"))

@@ -4,9 +4,9 @@
     python benchmarks/inference_engines.py --monai                     # also MONAI's sliding window over 2048² pixels
     python benchmarks/inference_engines.py --batch 1 --size 512 --widths 16,32,64,128,256
 
-The contestants take turns within every round; a ratio is the median of the rounds' own ratios. Each has a process of its own, because
-libraries in one process share allocators and thread pools. Weights are random: speed does not depend on them, and what quantisation
-costs in Dice is measured by ``delineate export --int8``.
+The contestants take turns within every round; a ratio is the median of the rounds' own ratios. Each has a process of its own,
+because libraries in one process share allocators and thread pools. Weights are random: speed does not depend on them, and what
+quantisation costs in Dice is measured by ``delineate export --int8``.
 """
 
 from __future__ import annotations

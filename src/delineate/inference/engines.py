@@ -1,4 +1,4 @@
-"""What computes a network: ONNX Runtime always, OpenVINO where it is installed and asked for (or measured to be faster)."""
+"""What computes a network: ONNX Runtime always; OpenVINO and torch where they are installed and asked for, or found faster."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ class OnnxRuntimeEngine:
         try:
             self._session = onnxruntime.InferenceSession(model.data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001 - the runtime's exceptions share no base class; all mean: cannot load
-            raise ModelFileError("model-not-onnx", path=model.path, reason=_first_line(error)) from None
+            raise ModelFileError("model-not-onnx", path=model.path, reason=first_line(error)) from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        _check_ends(model, [i.shape for i in inputs], [o.shape for o in outputs], [i.type for i in inputs])
+        check_ends(model, [i.shape for i in inputs], [o.shape for o in outputs], [i.type for i in inputs])
         self._input = inputs[0].name
 
     def run(self, batch: Batch) -> Batch:
@@ -99,11 +99,11 @@ class OpenVinoEngine:
             self._data = model.data
             ends = self._core.read_model(model=model.data)
         except Exception as error:  # noqa: BLE001
-            raise ModelFileError("model-not-onnx", path=model.path, reason=_first_line(error)) from None
+            raise ModelFileError("model-not-onnx", path=model.path, reason=first_line(error)) from None
         shapes = [
             [int(d.get_length()) if d.is_static else -1 for d in port.partial_shape] for port in (*ends.inputs, *ends.outputs)
         ]
-        _check_ends(model, shapes[: len(ends.inputs)], shapes[len(ends.inputs) :], ["tensor(float)"] * len(ends.inputs))
+        check_ends(model, shapes[: len(ends.inputs)], shapes[len(ends.inputs) :], ["tensor(float)"] * len(ends.inputs))
         native = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._config = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -156,7 +156,8 @@ def import_openvino() -> Any:
     return openvino
 
 
-def _check_ends(model: ModelFile, inputs: list[Any], outputs: list[Any], types: list[str]) -> None:
+def check_ends(model: ModelFile, inputs: list[Any], outputs: list[Any], types: list[str]) -> None:
+    """Raise ModelFileError where a network's ends (shapes; free sizes are no positive numbers) do not fit its record."""
     record = model.record
     wanted_in, wanted_out = record.preprocessing.channels, record.labels.channels
     reason = None
@@ -171,16 +172,24 @@ def _check_ends(model: ModelFile, inputs: list[Any], outputs: list[Any], types: 
 
 
 def _failure(engine: str, batch: Batch, error: Exception) -> ResourceError:
-    return ResourceError("engine-failed", engine=engine, shape="×".join(map(str, batch.shape)), reason=_first_line(error))
+    return ResourceError("engine-failed", engine=engine, shape="×".join(map(str, batch.shape)), reason=first_line(error))
 
 
 def _fixed(size: Any) -> int | None:
     return size if isinstance(size, int) and size > 0 else None
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an exception says, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def _torch_engine(model: ModelFile, threads: int) -> Engine:
+    from delineate.inference.torch_engine import TorchEngine
+
+    return TorchEngine(model, threads)
 
 
 registry.add("onnxruntime", OnnxRuntimeEngine)
 registry.add("openvino", OpenVinoEngine)
+registry.add("torch", _torch_engine)

@@ -106,7 +106,7 @@ class _Worker(threading.Thread):
         code = process.wait()
         if self.stopping:
             return
-        record_failure(run.folder, RunError("grid-run-died", reason=_died(code), path=self.log))
+        record_failure(run.folder, _died(code, self.log))
         self.messages.put((run, {"kind": "end", "state": "failed"}))
 
     def _open(self) -> subprocess.Popen[str]:
@@ -155,10 +155,10 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([source, path] if path else [source])}
 
 
-def _died(code: int) -> str:
+def _died(code: int, log: Path) -> RunError:
+    """A process that the system ended (SIGKILL: most often for want of memory), or one that could not go on by itself."""
     if code < 0:
-        try:
-            return signal.Signals(-code).name
-        except ValueError:
-            pass
-    return f"exit code {code}"
+        names = {one.value: one.name for one in signal.Signals}
+        return RunError("grid-run-died", reason=names.get(-code, str(-code)), path=log)
+    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return RunError("grid-run-bug", reason=lines[-1][:300] if lines else f"exit code {code}", path=log)

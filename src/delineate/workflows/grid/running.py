@@ -121,10 +121,10 @@ def _begin(grid: Grid, options: GridOptions | None, resume: bool) -> None:
         raise RunError("grid-exists", path=grid.path)
     if grid.path.exists() and (not grid.path.is_dir() or any(grid.path.iterdir())):
         raise RunError("run-not-empty", path=grid.path)
-    if options.budget is None and options.epochs is None:
-        raise UsageError("grid-needs-budget")
     locate(options.data, options.reading)
     candidates_of(options)  # a slip of the pen leaves no folder behind
+    if options.budget is None and options.epochs is None:
+        raise UsageError("grid-needs-budget")
     try:
         grid.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

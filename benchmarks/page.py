@@ -86,6 +86,14 @@ def throughput_table(result: Mapping[str, Any]) -> str:
             ],
         ),
     ]
+    worked = [(part["by_processor_time"], name) for part, name in ((training, "ours"), (prediction, prediction["ours"]))]
+    parts += [
+        "",
+        "By processor time, which other programs on the machine do not change: training "
+        f"{spread(worked[0][0]['ratio']['ours'])} times R2's loop and {spread(worked[0][0]['peak_share'], 100, ' %')} of the peak, "
+        f"prediction {spread(worked[1][0]['ratio'][worked[1][1]])} times and {spread(worked[1][0]['peak_share'], 100, ' %')}"
+        + (f", in 8 bits {spread(worked[1][0]['ratio']['ours int8'])} times." if "ours int8" in worked[1][0]["ratio"] else "."),
+    ]
     if prediction.get("latency_ms"):
         waits = ", ".join(f"{name} {value} ms" for name, value in prediction["latency_ms"].items())
         parts += ["", f"One image: {waits}. Largest memory of the whole benchmark: {prediction['peak_memory_mib']} MiB."]

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,8 @@ def measure(
 
 
 def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: float) -> dict[str, Any]:
+    from delineate.training.memory import keep_freed
+
     peak = contestants.peak(setting)
     ours = contestants.Ours(setting)
     steps: dict[str, Callable[[], int]] = {"ours": ours.step, "r2": contestants.r2_steps(setting)}
@@ -123,7 +126,18 @@ def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: f
     longest = begun["r2"]
     turns = {name: max(1, min(8, round(longest / one))) for name, one in begun.items()}
     ours.forget()
-    measured = interleaved({"peak": peak, **{name: _rate(steps[name], turns[name]) for name in steps}}, rounds, stop_after=seconds)
+    used: dict[str, list[float]] = {name: [] for name in ("peak", *steps)}
+    measured = interleaved(
+        {
+            "peak": lambda: peak(used["peak"]),
+            **{
+                name: _rate(steps[name], turns[name], used[name], keep_freed if name.startswith("ours") else nullcontext)
+                for name in steps
+            },
+        },
+        rounds,
+        stop_after=seconds,
+    )
     say("training: " + ", ".join(f"{name} {statistics.median(values):.3g}" for name, values in measured.items()))
     rates = {name: measured[name] for name in steps}
     achieved = [rate * setting.flop_training for rate in rates["ours"]]
@@ -133,6 +147,7 @@ def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: f
         "ratio": {name: ratios(values, rates["r2"]).plain() for name, values in rates.items() if name != "r2"},
         "peak_gflops": Spread.of([value / 1e9 for value in measured["peak"]]).plain(),
         "peak_share": ratios(achieved, measured["peak"]).plain(),
+        "by_processor_time": _by_processor_time(used, "ours", setting.flop_training),
         "data_share": Spread.of(ours.waits).plain(),
         "data_work_share": Spread.of([_share_of_cores(work, rates["ours"], setting) for work in ours.works]).plain(),
         "steps_per_turn": turns,
@@ -153,7 +168,12 @@ def _prediction(setting: contestants.Setting, quick: bool, rounds: int, seconds:
     ours = next(name for name in ("ours openvino", "ours onnxruntime", "ours") if name in runs)
     for run in runs.values():
         run()
-    measured = interleaved({"peak": peak, **{name: _rate(run, 1) for name, run in runs.items()}}, rounds + 2, stop_after=seconds)
+    used: dict[str, list[float]] = {name: [] for name in ("peak", *runs)}
+    measured = interleaved(
+        {"peak": lambda: peak(used["peak"]), **{name: _rate(run, 1, used[name]) for name, run in runs.items()}},
+        rounds + 2,
+        stop_after=seconds,
+    )
     say("prediction: " + ", ".join(f"{name} {statistics.median(values):.3g}" for name, values in measured.items()))
     rates = {name: measured[name] for name in runs}
     return {
@@ -164,6 +184,7 @@ def _prediction(setting: contestants.Setting, quick: bool, rounds: int, seconds:
         "ratio": {name: ratios(values, rates["r2"]).plain() for name, values in rates.items() if name != "r2"},
         "peak_gflops": Spread.of([value / 1e9 for value in measured["peak"]]).plain(),
         "peak_share": ratios([rate * setting.flop_forward for rate in rates[ours]], measured["peak"]).plain(),
+        "by_processor_time": _by_processor_time(used, ours, setting.flop_forward),
         "skipped": skipped,
         **({} if quick else contestants.memory_and_latency(setting)),
     }
@@ -180,13 +201,30 @@ def _seconds_of(step: Callable[[], int]) -> float:
     return time.perf_counter() - begun
 
 
-def _rate(step: Callable[[], int], times: int) -> Callable[[], float]:
-    """Images per second over ``times`` steps; a step returns how many images it did."""
+def _by_processor_time(used: dict[str, list[float]], ours: str, flop: float) -> dict[str, Any]:
+    """The same ratios where seconds are those the processor worked for us: other programs on the machine do not count, cores that
+    stand idle do not either. Waiting by spinning counts as work."""
+    ratio = {name: ratios(values, used["r2"]).plain() for name, values in used.items() if name not in ("peak", "r2")}
+    return {"ratio": ratio, "peak_share": ratios([rate * flop for rate in used[ours]], used["peak"]).plain()}
+
+
+def _rate(
+    step: Callable[[], int], times: int, used: list[float], within: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> Callable[[], float]:
+    """Images per second over ``times`` steps; a step returns how many images it did. Images per second of processor to ``used``.
+
+    The turn's first step is not counted: caches and freed memory are the others' before it. ``within`` is how the contestant keeps
+    its memory; it must not be the others' way too.
+    """
 
     def measured() -> float:
-        begun = time.perf_counter()
-        images = sum(step() for _ in range(times))
-        return images / (time.perf_counter() - begun)
+        with within():
+            step()
+            worked, begun = time.process_time(), time.perf_counter()
+            images = sum(step() for _ in range(times))
+            seconds = time.perf_counter() - begun
+            used.append(images / max(time.process_time() - worked, 1e-9))
+        return images / seconds
 
     return measured
 

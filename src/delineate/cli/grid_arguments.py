@@ -66,7 +66,8 @@ def mode_of(arguments: argparse.Namespace) -> Mode:
             raise UsageError("grid-two-ways", given=", ".join(given))
         return "resume"
     training = said(arguments)
-    if len(given) == 1 and "=" not in given[0] and (training or not (Path(given[0]) / "options.json").is_file()):
+    scored = len(given) == 1 and any((Path(given[0]) / name).is_file() for name in ("options.json", "summary.json"))
+    if len(given) == 1 and "=" not in given[0] and (training or not scored):
         return "train"
     if training and given:
         options = ", ".join(

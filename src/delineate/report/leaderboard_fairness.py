@@ -16,6 +16,7 @@ _KEYS = (
     "primary", "budget_rule", "budget_seconds", "epochs", "steps", "selection", "splits", "folds", "seeds", "size", "device",
     "precision", "threads",
 )  # fmt: skip
+_NOT_FACTS = ("version", "missing", "options", "plan", "used")
 _COLUMNS = ("network", "loss", "optimiser", "augmentation", "steps_per_run", "images_per_run")
 
 
@@ -55,7 +56,7 @@ def _of_grid(folder: Path) -> dict[str, Any]:
         return {}
     if not isinstance(data, dict):
         return {}
-    flat = {key: value for key, value in data.items() if not isinstance(value, dict) and key not in ("missing", "version")}
+    flat = {key: value for key, value in data.items() if not isinstance(value, dict) and key not in _NOT_FACTS}
     options = data["options"] if isinstance(data.get("options"), dict) else {}
     plan = data["plan"] if isinstance(data.get("plan"), dict) else {}
     named = {"budget_rule": options.get("equal"), "budget_seconds": options.get("budget"), **_some(options, "epochs", "primary")}

@@ -39,24 +39,9 @@ def test_one_run_folder_is_no_data_folder(tmp_path: Path) -> None:
 
 
 def test_the_command_of_the_issue_is_understood() -> None:
-    arguments = build_parser("en").parse_args(
-        [
-            "compare",
-            "DATA",
-            "--networks",
-            "unet,attention_unet,resnet34_unet,unetplusplus",
-            "--losses",
-            "dice,soft_iou,bce_dice",
-            "--folds",
-            "5",
-            "--seeds",
-            "2",
-            "--budget",
-            "4h",
-            "--out",
-            "cmp/",
-        ]
-    )
+    names = ["--networks", "unet,attention_unet,resnet34_unet,unetplusplus", "--losses", "dice,soft_iou,bce_dice"]
+    rules = ["--folds", "5", "--seeds", "2", "--budget", "4h", "--out", "cmp/"]
+    arguments = build_parser("en").parse_args(["compare", "DATA", *names, *rules])
     given = grid_options(arguments, DataOptions(), SplitOptions(folds=5))
     options = GridOptions(data=Path("DATA"), **given)
     assert options.networks == ("unet", "attention_unet", "resnet34_unet", "unetplusplus")

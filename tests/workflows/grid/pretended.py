@@ -19,7 +19,7 @@ from delineate.workflows.grid.worker import record_failure
 
 
 class Pretended:
-    """``fails`` says which runs end with an error; after ``stops_after`` runs the person presses Ctrl-C. ``did``: what was asked."""
+    """``fails`` says which runs end with an error; after ``stops_after`` runs Ctrl-C is pressed. ``did``: what was asked."""
 
     def __init__(self, fails: Callable[[GridRun], bool] = lambda run: False, stops_after: int | None = None) -> None:
         self.fails, self.stops_after = fails, stops_after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -207,6 +208,28 @@ def test_bf16_autocast_and_channels_last(name: str) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             rounded = network(image)
     assert (rounded.float() - exact).abs().mean() < 0.1 * exact.abs().mean()  # bfloat16 has 8 bits; norms over few values magnify
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_do_not_depend_on_memory_order(name: str, batch: int) -> None:
+    """In double precision and plain order against what training does; a single image too (torch's instance_norm failed there)."""
+    network = build(NETWORKS[name], 1, 2)
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout2d):
+            layer.p = 0.0
+    exact = copy.deepcopy(network).double()
+    network.to(memory_format=torch.channels_last)
+    image, weight = torch.randn(batch, 1, 20, 24), torch.randn(batch, 2, 20, 24)
+    exact(image.double()).backward(weight.double())
+    network(image.to(memory_format=torch.channels_last)).backward(weight)
+    largest = max(float(p.grad.abs().max()) for p in exact.parameters() if p.grad is not None)
+    for key, (ours, theirs) in zip(
+        dict(network.named_parameters()), zip(network.parameters(), exact.parameters(), strict=True), strict=True
+    ):
+        assert ours.grad is not None
+        assert theirs.grad is not None
+        assert float((ours.grad - theirs.grad).abs().max()) < 1e-3 * largest, key
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -70,7 +70,7 @@ _LATER_CHANGES = (
     "cutout_dark",
     "mirror_border",
 )
-_LATER_TRAINING = ("encoder_lr", "encoder_weight_decay", "plateau_patience")
+_LATER_TRAINING = ("encoder_lr", "encoder_weight_decay", "plateau_patience", "accumulate", "checkpoint_activations")
 
 
 def _without_defaults(model: StrictModel, data: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -155,6 +155,11 @@ class Training(StrictModel):
         pretrained encoder should move less than what is new.
     ``schedule``
         ``one_cycle`` rises for 30 % of the steps, in place of ``warmup``.
+    ``accumulate``
+        Parts in which a batch passes through the network, one after the other: less memory, the gradient of the whole batch, one
+        more forward pass. Norms over the batch see one part at a time.
+    ``checkpoint_activations``
+        Keep a block's input only and compute the rest anew on the way back: much less memory for about a third more time.
     ``plateau_patience``
         Epochs without a lower validation loss after which ``plateau`` takes a quarter of the learning rate.
     ``warmup``
@@ -187,6 +192,8 @@ class Training(StrictModel):
     encoder_lr: float = Field(default=1.0, ge=0)
     encoder_weight_decay: float | None = Field(default=None, ge=0)
     plateau_patience: int = Field(default=5, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    checkpoint_activations: bool = False
 
     @model_serializer(mode="wrap")
     def _plain(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,12 +29,14 @@ from delineate.recipe import Recipe, Stage
 from delineate.training import checkpoints, history, schedule
 from delineate.training.batches import BatchMaker, Prefetcher
 from delineate.training.disk import disk_error
+from delineate.training.following import job_of
 from delineate.training.interruption import Interrupt, memory_errors
 from delineate.training.memory import keep_freed
 from delineate.training.planes import PlaneCache
 from delineate.training.schedule import Timeline
-from delineate.training.state import State
+from delineate.training.state import State, epoch_row
 from delineate.training.step import Learner
+from delineate.training.team import END, RESET, RESTORE, STEP, join
 from delineate.training.validation import Scores, Validator
 
 _SAVE_EVERY = 60.0  # seconds
@@ -128,7 +130,10 @@ class _Run:
         self.deadline, self.on_event, self.stop = deadline, on_event, stop
         self.digest = checkpoints.recipe_digest(recipe)
         self.data_key = f"{train_cache.key}/{len(train_cache)}"
-        self.learner = Learner(recipe)
+        self.team = team = join()
+        if team is not None:
+            team.job(job_of(recipe, train_cache, folder))
+        self.learner = Learner(recipe, team)
         self.maker = BatchMaker(train_cache, recipe)
         self.validator = Validator(validation_cache, recipe) if validation_cache is not None and len(validation_cache) else None
         self.state = State(Timeline.straight(training.steps))
@@ -160,6 +165,8 @@ class _Run:
                     self._train_step(batches)
                     self._after_step()
 
+        if self.team is not None:
+            self.team.order(END)
         if stopped == "interrupted":
             self._save()
             if self.interrupt.asked:
@@ -178,8 +185,7 @@ class _Run:
                 self.on_event(Note("data-changed", level="warning"))
             if saved["threads"] != torch.get_num_threads() and self.learner.device.type == "cpu":
                 self.on_event(Note("threads-changed", {"before": saved["threads"], "now": torch.get_num_threads()}))
-            self.learner.restore(saved["learner"])
-            self.state = State.parse(saved["state"])
+            self._restore(saved)
             self._write_history()  # it may have been cut off between last.pt and history.csv
             self.on_event(Note("resumed", {"step": self.state.step, "total": self.state.timeline.total}))
         if self.validator is not None and not self.validator.selection.whole:
@@ -201,6 +207,8 @@ class _Run:
         images, labels = batches.get(state.step, stage)
         arrived = time.monotonic()
         lr = schedule.learning_rate(self.training, state.timeline.progress(state.step), state.history)
+        if self.team is not None:
+            self.team.order(STEP, state.step, self.training.stages.index(stage), lr * self.learner.lr_scale)
         loss = self.learner.step(images, labels, state.step, lr)
         ended = time.monotonic()
 
@@ -232,13 +240,20 @@ class _Run:
         self.on_event(Note("diverging", {"step": state.step}, "warning"))
         saved = checkpoints.load_last(self.folder, self.digest)
         if saved is None:
-            self.learner = Learner(self.recipe)
+            if self.team is not None:
+                self.team.order(RESET)
+            self.learner = Learner(self.recipe, self.team)
             self.state = State(Timeline.straight(self.training.steps), seconds=state.seconds)
         else:
-            self.learner.restore(saved["learner"])
-            self.state = State.parse(saved["state"])
+            self._restore(saved)
         self.state.bad_steps, self.state.bad_in_a_row, self.state.rescued = state.bad_steps, 0, True
         self.learner.lr_scale *= 0.5
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        self.learner.restore(saved["learner"])
+        self.state = State.parse(saved["state"])
+        if self.team is not None:
+            self.team.order(RESTORE)
 
     def _after_step(self) -> None:
         now = time.monotonic()
@@ -277,7 +292,8 @@ class _Run:
                 return "interrupted"  # the epoch is due again after a resume
         state.seconds += time.monotonic() - started
 
-        row = self._row(scores)
+        lr = schedule.learning_rate(self.training, state.timeline.progress(state.step - 1), state.history)
+        row = epoch_row(state, lr * self.learner.lr_scale, scores, self.recipe.labels)
         state.history.append(row)
         score = self._selection_score(scores)
         best = score > state.best_score
@@ -298,25 +314,6 @@ class _Run:
         if self.training.patience is not None and waited >= self.training.patience and self.validator is not None:
             return "early"
         return None
-
-    def _row(self, scores: Scores | None) -> history.Row:
-        state = self.state
-        nan = math.nan
-        values = {
-            "step": state.step,
-            "epoch": len(state.history) + 1,
-            "seconds": round(state.seconds, 2),
-            "lr": schedule.learning_rate(self.training, state.timeline.progress(state.step - 1), state.history)
-            * self.learner.lr_scale,
-            "loss": state.loss_sum / state.loss_count if state.loss_count else nan,
-            "images_per_second": state.images / state.busy if state.busy else nan,
-            "data_share": state.waited / state.busy if state.busy else nan,
-        }
-        if scores is not None:
-            values |= {"val_loss": scores.loss, "val_dice": scores.dice, "val_iou": scores.iou}
-            values |= {"val_precision": scores.precision, "val_recall": scores.recall}
-            values |= {f"dice_{name}": dice for name, dice in zip(self.recipe.labels.names, scores.classes, strict=True)}
-        return {key: history.finite(float(value)) for key, value in values.items()}
 
     def _selection_score(self, scores: Scores | None) -> float:
         """Higher is better: mean Dice; minus the loss without foreground; the step number without validation."""

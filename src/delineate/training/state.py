@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from delineate.domain import LabelSet
 from delineate.training import history
 from delineate.training.schedule import Timeline
+
+if TYPE_CHECKING:
+    from delineate.training.validation import Scores
 
 
 @dataclass
@@ -36,3 +40,22 @@ class State:
     @classmethod
     def parse(cls, data: dict[str, Any]) -> State:
         return cls(**{**data, "timeline": Timeline(tuple((int(s), float(p)) for s, p in data["timeline"]))})
+
+
+def epoch_row(state: State, lr: float, scores: Scores | None, labels: LabelSet) -> history.Row:
+    """The line of history.csv for the epoch that ends in ``state``."""
+    nan = math.nan
+    values = {
+        "step": state.step,
+        "epoch": len(state.history) + 1,
+        "seconds": round(state.seconds, 2),
+        "lr": lr,
+        "loss": state.loss_sum / state.loss_count if state.loss_count else nan,
+        "images_per_second": state.images / state.busy if state.busy else nan,
+        "data_share": state.waited / state.busy if state.busy else nan,
+    }
+    if scores is not None:
+        values |= {"val_loss": scores.loss, "val_dice": scores.dice, "val_iou": scores.iou}
+        values |= {"val_precision": scores.precision, "val_recall": scores.recall}
+        values |= {f"dice_{name}": dice for name, dice in zip(labels.names, scores.classes, strict=True)}
+    return {key: history.finite(float(value)) for key, value in values.items()}

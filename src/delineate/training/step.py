@@ -12,7 +12,11 @@ from torch import Tensor, nn
 from delineate.losses import DeepSupervision, make_loss
 from delineate.models import build, load_pretrained
 from delineate.recipe import Recipe
+from delineate.training import gradients
+from delineate.training.gradients import checkpoint_blocks
 from delineate.training.optimisers import make_optimiser
+from delineate.training.processes import device_of
+from delineate.training.team import Team, check_batches, share_statistics
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -25,11 +29,14 @@ class Learner:
     same way: they belong to the averaged weights and need no second pass over the data.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, team: Team | None = None) -> None:
         training = recipe.training
+        if team is not None:
+            check_batches(training, team.size)
         torch.manual_seed(training.seed % 2**63)
         self.training = training
-        self.device = torch.device(training.device)
+        self.team = team
+        self.device = torch.device(device_of(training.device))
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
         network = build(recipe.network, recipe.preprocessing.channels, recipe.labels.channels)
         load_pretrained(network, recipe.network)
@@ -41,7 +48,11 @@ class Learner:
             "cuda", init_scale=4096.0, enabled=training.precision == "fp16" and self.device.type == "cuda"
         )
         self.lr_scale = 1.0
-        supervised = bool(getattr(self.network, "supervised", False))
+        if team is not None:
+            share_statistics(self.network)
+        if training.checkpoint_activations:
+            checkpoint_blocks(self.network)
+        self._supervised = supervised = bool(getattr(self.network, "supervised", False))
         forward: Any = self.network.each_head if supervised else self.network
         self._forward: Any = torch.compile(forward) if training.compile else forward
         self._learned = DeepSupervision(self.loss) if supervised else self.loss
@@ -52,17 +63,20 @@ class Learner:
         """One update on images (B, C, H, W) and labels; the loss, or ``None`` if it was not finite and nothing was changed."""
         images = images.to(self.device, non_blocking=True)
         labels = labels.to(self.device, non_blocking=True)
-        torch.manual_seed((self.training.seed * 1_000_003 + number) % 2**63)  # dropout depends on (seed, step) alone, too
+        self._seed(number)
         for group in self.optimiser.param_groups:
             group["lr"] = lr * self.lr_scale * group.get("lr_factor", 1.0)
         before = [buffer.clone() for _, buffer in self._buffers]  # batch norms move in the forward pass, even by NaN
 
         self.network.train()
-        with self.autocast():
-            logits = self._forward(images)  # (B, out, H, W), or a list of such, one per head
-        loss: Tensor = self._learned(logits, labels)
         self.optimiser.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if self.team is None and self.training.accumulate == 1 and not self.training.checkpoint_activations:
+            with self.autocast():
+                logits = self._forward(images)  # (B, out, H, W), or a list of such, one per head
+            loss: Tensor = self._learned(logits, labels)
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        else:
+            loss = self._gradients(images, labels, number)
         self.scaler.unscale_(self.optimiser)
         limit = self.training.clip_norm or math.inf
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), limit)
@@ -77,6 +91,34 @@ class Learner:
         self.scaler.update()
         self._average(number)
         return value
+
+    def _gradients(self, images: Tensor, labels: Tensor, number: int) -> Tensor:
+        """The whole batch's gradient where it passes in parts, or shared among processes."""
+        parts, team = self.training.accumulate, self.team
+
+        def forward(piece: Tensor) -> list[Tensor]:
+            with self.autocast():
+                logits = self._forward(piece)
+            return list(logits) if self._supervised else [logits]
+
+        loss = gradients.backward(
+            forward,
+            lambda heads, truth: self._learned(heads if self._supervised else heads[0], truth),
+            images,
+            labels,
+            parts=parts,
+            team=team,
+            buffers=[buffer for _, buffer in self._buffers],
+            seed=lambda part: self._seed(number, part + parts * (0 if team is None else team.rank)),
+            scale=self.scaler.scale,
+        )
+        if team is not None:
+            team.add_gradients(self.network.parameters())
+        return loss
+
+    def _seed(self, number: int, part: int = 0) -> None:
+        """Dropout depends on (seed, step, part of the batch) alone, too."""
+        torch.manual_seed((self.training.seed * 1_000_003 + number + part * 7_919_000_003) % 2**63)
 
     def autocast(self) -> torch.autocast:
         kind = _AUTOCAST.get(self.training.precision)

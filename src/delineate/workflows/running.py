@@ -16,7 +16,7 @@ from delineate.errors import DataError, UsageError
 from delineate.events import EventSink, discard
 from delineate.recipe import Recipe, Splits, load, read_json, save_json
 from delineate.report import write_report
-from delineate.training import require
+from delineate.training import processes, require
 from delineate.workflows import default_run_folder
 from delineate.workflows.choosing import Wish
 from delineate.workflows.dataset_record import dataset_record
@@ -117,6 +117,22 @@ def _work(
     options: RunOptions | None, out: Path | None, resume: bool, overwrite: bool, on_event: EventSink, *, score: bool
 ) -> RunResult:
     require()
+    if processes.rank() > 0:  # of several that torchrun started: this one only computes
+        from delineate.training.following import follow
+
+        follow()
+        raise SystemExit(0)
+    result = _whole_job(options, out, resume, overwrite, on_event, score)
+    if processes.world() > 1:
+        from delineate.training.team import dismiss
+
+        dismiss()
+    return result
+
+
+def _whole_job(
+    options: RunOptions | None, out: Path | None, resume: bool, overwrite: bool, on_event: EventSink, score: bool
+) -> RunResult:
     folder = _open(options, out, resume, overwrite)
     options = folder.options()
     clock = Clock()

@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from delineate import workflows
-from delineate.cli.console import Screen
 from delineate.errors import EXIT_OK, UsageError
 from delineate.i18n import translate
 
 _SHOWN = 12
-
-
-def add_doubt(place: Any, option: Any) -> None:
-    """What a person wants of masks and their review."""
-    option(place, "--dice-bar", metavar="X", type=float, default=0.8)
-    option(place, "--alpha", metavar="X", type=float, default=0.1)
-
-
-def add_refine(command: Callable[[str], argparse.ArgumentParser], option: Any) -> None:
-    made = command("refine")
-    option(made, "run", metavar="RUN", key="refine-run")
-    option(made, "--out", metavar="DIR", key="out-refine")
-    option(made, "--tta", action="store_true")
-    add_doubt(made, option)
-    option(made, "--threads", metavar="N", type=int)
-
-
-def add_ensemble(command: Callable[[str], argparse.ArgumentParser], option: Any) -> None:
-    made = command("ensemble")
-    option(made, "sources", metavar="RUN|MODEL", nargs="+", key="ensemble-sources")
-    option(made, "--out", metavar="FILE", key="out-ensemble", required=True)
-    add_doubt(made, option)
-    option(made, "--threads", metavar="N", type=int)
 
 
 def check_shares(arguments: argparse.Namespace) -> None:
@@ -46,6 +22,8 @@ def check_shares(arguments: argparse.Namespace) -> None:
 
 def refine(arguments: argparse.Namespace, language: str) -> int:
     check_shares(arguments)
+    from delineate.cli.console import Screen  # late: the parser imports this module, and help must not wait for rich
+
     with Screen(language, quiet=arguments.quiet) as screen:
         result = workflows.refine(
             arguments.run,
@@ -66,6 +44,8 @@ def refine(arguments: argparse.Namespace, language: str) -> int:
 
 def ensemble(arguments: argparse.Namespace, language: str) -> int:
     check_shares(arguments)
+    from delineate.cli.console import Screen  # late, as above
+
     with Screen(language, quiet=arguments.quiet) as screen:
         result = workflows.ensemble(
             arguments.sources,

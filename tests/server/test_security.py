@@ -11,7 +11,7 @@ from delineate.server.settings import Settings
 
 
 def test_page_is_served_with_a_strict_policy(tmp_path: Path) -> None:
-    with TestClient(create_app(Settings(models=("demo",), state=tmp_path))) as client:
+    with TestClient(create_app(Settings(models=("demo",), state=tmp_path)), base_url="http://127.0.0.1") as client:
         answer = client.get("/")
         assert answer.status_code == 200
         policy = answer.headers["content-security-policy"]

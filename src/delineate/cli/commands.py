@@ -12,6 +12,7 @@ from delineate import workflows
 from delineate.cli import comparing, doubting, measuring
 from delineate.cli.console import Screen, clock
 from delineate.cli.export_command import export
+from delineate.cli.serve_command import serve
 from delineate.cli.width import cells, pad
 from delineate.errors import EXIT_OK, DataError, UsageError
 from delineate.i18n import translate
@@ -276,6 +277,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "demo": demo,
     "measure": measuring.measure,
     "surface": measuring.surface,
+    "serve": serve,
     "refine": doubting.refine,
     "ensemble": doubting.ensemble,
 }

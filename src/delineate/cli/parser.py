@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from delineate.cli.doubting import add_doubt, add_ensemble, add_refine
+from delineate.cli.doubt_arguments import add_doubt, add_ensemble, add_refine
 from delineate.cli.grid_arguments import add_compare
 from delineate.cli.measuring_arguments import add_measure, add_surface
+from delineate.cli.serve_command import add_serve
 from delineate.cli.width import wrap
 from delineate.cli.wording import reword
 from delineate.i18n import LANGUAGES, translate
@@ -169,6 +170,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
 
     add_measure(command, group, option)
     add_surface(command, option)
+    add_serve(command("serve"), group, option)
     add_refine(command, option)
     add_ensemble(command, option)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
+from delineate.errors import UsageError
+
 MIB = 1 << 20
+MIN_TOKEN = 16
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,9 @@ class Settings:
     max_files: int = 4096
     max_unpacked: int = 2048 * MIB
     max_pixels: int = 1 << 28
-    workers: int = 1
+    workers: int = 2
+    job_workers: int = 1
+    uploads: int = 64
     threads: int | None = None
     engine: str = "onnxruntime"
     queue: int = 64
@@ -38,3 +44,20 @@ class Settings:
     refuse_unfamiliar: bool = False
     batching: bool = False
     root_path: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for what cannot be served safely."""
+        if not self.tokens and not is_loopback(self.host):
+            raise UsageError("token-needed", host=self.host)
+        if any(len(token) < MIN_TOKEN for token in self.tokens):
+            raise UsageError("token-short", least=MIN_TOKEN)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -55,7 +55,8 @@ class ModelFile:
 def _demo_path() -> Path:
     from importlib.resources import files
 
-    return Path(str(files("delineate.synthetic").joinpath("demo_model/model.onnx")))
+    # By the outer package: asking delineate.synthetic would load what makes synthetic images.
+    return Path(str(files("delineate").joinpath("synthetic/demo_model/model.onnx")))
 
 
 def _read(path: Path) -> bytes:

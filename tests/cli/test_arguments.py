@@ -97,7 +97,7 @@ def test_the_environment_chooses_the_language(capsys: pytest.CaptureFixture[str]
         (("run", "data", "--test-share", "most"), "'most' is not a number", "“most”不是数字"),
         (("run", "data", "--seed"), "a value is missing", "缺少取值"),
         (("run", "data", "--resume=3"), "takes no value", "不接受取值"),
-        (("run", "data", "--a", "3"), "--augmentation, --allow", "可能是"),
+        (("run", "data", "--a", "3"), "--augmentation, --alpha, --allow", "可能是"),
         (("run", "data", "--augmentation", "wild"), "none, light, medium, heavy", "没有“wild”"),
         (("predict",), "missing: MODEL", "缺少：MODEL"),
         (("check", "data", "more"), "not known here: more", "无法识别：more"),

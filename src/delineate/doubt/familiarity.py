@@ -108,7 +108,7 @@ def judge(facts: ImageFacts | None, familiar: Familiar) -> Strangeness:
     times = max(distance / familiar.limit, distance / max(nearest, 1e-9) / familiar.limit_undone)
     if times <= 1:
         return Strangeness(times)
-    if nearest <= familiar.limit and nearest < 0.8 * distance:
+    if nearest <= 1.5 * familiar.limit and nearest < 0.7 * distance:
         return Strangeness(times, "channel-order" if order else "inverted", "-".join(str(c + 1) for c in order))
     return Strangeness(times, f"unfamiliar-{_standing_out(facts, familiar)}")
 

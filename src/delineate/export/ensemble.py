@@ -161,7 +161,7 @@ def _joined(members: Sequence[ModelFile]) -> Any:
         kind, options = ("Softmax", {"axis": 1}) if softmax else ("Sigmoid", {})
         nodes.append(helper.make_node(kind, [f"{at}/scaled"], [f"{at}/p"], **options))
         found.append(f"{at}/p")
-        nodes += _entropy(helper, at, softmax, floor, one, "join/axis")
+        nodes += _entropy(helper, at, softmax, floor, one, "join/axis", opset)
         nodes.append(helper.make_node("Mul", [f"{at}/nats", unit], [f"{at}/entropy"]))
         entropies.append(f"{at}/entropy")
     nodes.append(helper.make_node("Mean", found, ["join/mean"]))
@@ -190,7 +190,7 @@ def _joined(members: Sequence[ModelFile]) -> Any:
     return joined
 
 
-def _entropy(helper: Any, at: str, softmax: bool, floor: str, one: str, axis: str) -> list[Any]:
+def _entropy(helper: Any, at: str, softmax: bool, floor: str, one: str, axis: str, opset: int) -> list[Any]:
     """Nodes from ``{at}/p`` to ``{at}/nats`` (N, 1, H, W): of the softmax; of sigmoids the largest."""
     nodes = []
 
@@ -206,7 +206,9 @@ def _entropy(helper: Any, at: str, softmax: bool, floor: str, one: str, axis: st
         nodes.append(helper.make_node("Sub", [one, f"{at}/p"], [f"{at}/q"]))
         weighted_log(f"{at}/q", f"{at}/qlogq")
         nodes.append(helper.make_node("Add", [f"{at}/plogp", f"{at}/qlogq"], [f"{at}/both"]))
-        nodes.append(helper.make_node("ReduceMin", [f"{at}/both", axis], [f"{at}/sum"], keepdims=1))
+        # Its axes became an input in operator set 18.
+        given: tuple[list[str], dict[str, Any]] = ([axis], {}) if opset >= 18 else ([], {"axes": [1]})
+        nodes.append(helper.make_node("ReduceMin", [f"{at}/both", *given[0]], [f"{at}/sum"], keepdims=1, **given[1]))
     nodes.append(helper.make_node("Neg", [f"{at}/sum"], [f"{at}/nats"]))
     return nodes
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Picture
 
 from delineate.domain import Case, LabelSet, Source
-from delineate.errors import DataError, RunError
+from delineate.errors import DataError, DelineateError, RunError
 from delineate.events import Event, Note, Progress
 from delineate.preprocessing import prepare
 from delineate.recipe import MaskRule, Normalisation, Preprocessing, Recipe
@@ -164,3 +164,65 @@ def test_two_at_once_give_one_good_cache(tmp_path: Path) -> None:
 def test_the_cache_needs_no_torch() -> None:
     code = "import sys, delineate.training.cache; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("scheme", ["image", "volume"])
+def test_what_does_not_fit_is_prepared_anew_and_is_the_same(tmp_path: Path, scheme: str) -> None:
+    cases = [picture_case(tmp_path, n, volume=f"v{n // 3}") for n in range(6)]
+    recipe = with_scheme(scheme)
+    whole = build_cache(cases, recipe, tmp_path / "whole")
+    events: list[Event] = []
+    one = 40 * 48 * 3  # float16 of one channel and its labels
+    small = build_cache(cases, recipe, tmp_path / "small", limit=2 * one, on_event=events.append)
+    assert sum((small.folder / name).stat().st_size for name in (PLANES, LABELS)) == 2 * one
+    assert small.left_out() == 4
+    assert [event.params for event in events if isinstance(event, Note)] == [{"planes": 4, "all": 6}]
+    for index in range(6):
+        assert np.array_equal(small.image(index), whole.image(index))
+        assert np.array_equal(small.image(index, rows=(3, 9)), whole.image(index, rows=(3, 9)))
+        assert np.array_equal(small.labels(index), whole.labels(index))
+        assert np.array_equal(small.labels(index, rows=(3, 9)), whole.labels(index, rows=(3, 9)))
+        assert small.planes[index].foreground == whole.planes[index].foreground
+    again = build_cache(cases, recipe, tmp_path / "small", limit=2 * one)
+    assert again == small
+    assert np.array_equal(again.only(lambda plane: plane.case == "5").image(0), whole.image(5))
+    with pytest.raises(RunError, match="nothing to read it from"):
+        open_cache(small.folder).image(5)  # type: ignore[union-attr]
+
+
+def test_a_file_that_goes_away_is_told_when_it_is_needed_again(tmp_path: Path) -> None:
+    cases = [picture_case(tmp_path, n) for n in range(2)]
+    cache = build_cache(cases, RECIPE, tmp_path / "cache", limit=0)
+    cases[1].path.unlink()
+    assert cache.image(0).shape == (1, 40, 48)
+    with pytest.raises(DelineateError, match=r"1\.png"):
+        cache.image(1)
+
+
+def test_two_processes_share_one_cache(tmp_path: Path) -> None:
+    """Both build at once, or one finds what the other built: one good cache, nothing else."""
+    code = """
+import sys
+from pathlib import Path
+from tests.training.test_cache import RECIPE
+from delineate.domain import Case, Source
+from delineate.training.cache import build_cache
+folder = Path(sys.argv[1])
+cases = [Case(str(n), (Source(folder / "data" / f"{n}.png"),), (Source(folder / "data" / f"{n}_mask.png"),)) for n in range(8)]
+for _ in range(3):
+    cache = build_cache(cases, RECIPE, folder / "cache", workers=1)
+    print(cache.key, sum(int(cache.labels(i).sum()) for i in range(len(cache))))
+"""
+    (tmp_path / "data").mkdir()
+    for number in range(8):
+        picture_case(tmp_path / "data", number)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    running = [
+        subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [line for one in running for line in one.communicate(timeout=120)[0].splitlines()]
+    assert all(one.returncode == 0 for one in running)
+    assert len(said) == 6
+    assert len(set(said)) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1

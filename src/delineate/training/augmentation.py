@@ -130,12 +130,12 @@ def _resized_crop(shares: tuple[float, float], rng: np.random.Generator, batch: 
     area = rng.uniform(*shares, (batch, _TRIES))
     ratio = np.exp(rng.uniform(math.log(3 / 4), math.log(4 / 3), (batch, _TRIES)))
     sides = np.stack([np.sqrt(area * ratio * height / width), np.sqrt(area / ratio * width / height)], axis=2)  # (B, tries, 2)
-    fits = (sides <= 1).all(axis=2)
+    fits = np.logical_and(sides[:, :, 0] <= 1, sides[:, :, 1] <= 1)
     rows = np.arange(batch)
     chosen = sides[rows, fits.argmax(axis=1)]
     shape = min(max(width / height, 3 / 4), 4 / 3)
     whole = np.array([min(1.0, shape * height / width), min(1.0, width / (shape * height))])
-    return np.where(fits.any(axis=1)[:, None], chosen, whole)
+    return np.where((chosen <= 1).all(axis=1, keepdims=True), chosen, whole)
 
 
 def reach(changes: Changes, size: tuple[int, int]) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 The cache is keyed by what it was made from (files with size and time, preprocessing, mask rule, labels, version), so that a second
 run on the same data starts at once. It is built in a folder of its own and renamed when whole: two runs may build the same cache at
-the same time, and a crash leaves nothing that looks finished.
+the same time, and a crash leaves nothing that looks finished. It is bounded: what does not fit any more is prepared anew each time.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from delineate.version import __version__
 
 CACHE_VERSION = 1
 _LARGEST = 60_000.0  # float16 ends at 65,504
+_MOST_BYTES = 64 * 1024**3
 _KEEP_BYTES = 256 * 1024 * 1024  # a volume measured as one is decoded once up to this size, twice above it
 
 
@@ -54,10 +56,14 @@ def build_cache(
     folder: Path,
     *,
     workers: int | None = None,
+    limit: int | None = None,
     on_event: EventSink = discard,
     on_error: Callable[[Case, DelineateError], None] | None = None,
 ) -> PlaneCache:
     """Prepared planes of ``cases`` under ``folder``, made now or found from before.
+
+    ``limit`` in bytes: by default 80 % of the free disk, at most 64 GiB. Cases beyond it are not kept (a note ``cache-limited``)
+    but prepared anew whenever one of their planes is asked for: slower, never refused.
 
     A case that cannot be read is told (a note ``case-left-out``, ``on_error``, ``PlaneCache.failed``) and left out.
 
@@ -79,7 +85,8 @@ def build_cache(
             folder.mkdir(parents=True, exist_ok=True)
             building = Path(tempfile.mkdtemp(prefix=f".{key[:20]}.", suffix=".tmp", dir=folder))
             try:
-                _build(cases, recipe, key, building, workers or _cores(), on_event, on_error)
+                room = free_room(folder) if limit is None else limit
+                _build(cases, recipe, key, building, workers or _cores(), room, on_event, on_error)
                 _publish(building, target)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
@@ -91,8 +98,15 @@ def build_cache(
     else:
         for case, reason in cache.failed:
             on_event(Note("case-left-out", {"case": case, "reason": reason}, "warning"))
+    if cache.left_out():
+        on_event(Note("cache-limited", {"planes": cache.left_out(), "all": len(cache)}, "warning"))
     on_event(StageFinished("cache", time.monotonic() - started))
-    return cache
+    return replace(cache, reload=Again(cases, recipe))
+
+
+def free_room(folder: Path) -> int:
+    """Bytes that a cache in ``folder`` may take."""
+    return min(_MOST_BYTES, int(0.8 * shutil.disk_usage(folder).free))
 
 
 def cache_key(cases: Sequence[Case], recipe: Recipe) -> str:
@@ -124,6 +138,7 @@ def _build(
     key: str,
     folder: Path,
     workers: int,
+    room: int,
     on_event: EventSink,
     on_error: Callable[[Case, DelineateError], None] | None,
 ) -> None:
@@ -136,7 +151,9 @@ def _build(
         "cases": [],
         "planes": [],
         "failed": [],
+        "left_out": [],
     }
+    written = 0
     last_told = 0.0
     with (folder / PLANES).open("wb") as planes_file, (folder / LABELS).open("wb") as labels_file:
         for done, ready in enumerate(_parallel(_units(cases, recipe), recipe, workers), start=1):
@@ -148,8 +165,13 @@ def _build(
                     on_error(ready.case, error)
                 continue
             index["cases"].append([ready.case.id, ready.case.group, ready.case.person])
-            ready.planes.tofile(planes_file)
-            ready.labels.tofile(labels_file)
+            size = ready.planes.nbytes + ready.labels.nbytes
+            if written + size > room:
+                index["left_out"].append(len(index["cases"]) - 1)
+            else:
+                ready.planes.tofile(planes_file)
+                ready.labels.tofile(labels_file)
+                written += size
             height, width = (int(n) for n in ready.planes.shape[2:])
             for number, labels in enumerate(ready.labels):
                 foreground = _foreground(labels, recipe.labels)
@@ -254,6 +276,32 @@ def _expected(error: Exception, case: Case) -> DelineateError:
     if isinstance(error, DelineateError):
         return error
     return DataError("case-unusable", case=case.id, reason=str(error) or type(error).__name__)
+
+
+class Again:
+    """Prepares cases anew, for planes that a cache had no room for; the latest are kept in memory. Safe between threads."""
+
+    def __init__(self, cases: Sequence[Case], recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._units = {case.id: unit for unit in _units(cases, recipe) for case in unit}
+        self._kept: OrderedDict[str, tuple[NDArray[np.float16], NDArray[np.uint8]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, case: str) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
+        with self._lock:
+            if case not in self._kept:
+                for ready in _prepare_unit(self._units[case], self._recipe):
+                    if ready.planes is not None and ready.labels is not None:
+                        self._kept[ready.case.id] = ready.planes, ready.labels
+                    elif ready.case.id == case and ready.error is not None:
+                        raise ready.error
+            found = self._kept[case]
+            self._kept.move_to_end(case)
+            held = sum(planes.nbytes + labels.nbytes for planes, labels in self._kept.values())
+            while held > _KEEP_BYTES and len(self._kept) > 1:
+                planes, labels = self._kept.popitem(last=False)[1]
+                held -= planes.nbytes + labels.nbytes
+            return found
 
 
 def _publish(building: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from delineate.errors import RunError
+from delineate.errors import ResourceError, RunError
 from delineate.recipe import Recipe, parse
 from delineate.training import checkpoints
 from delineate.training.batches import BatchMaker, Prefetcher
@@ -18,7 +18,10 @@ from delineate.training.team import RESET, RESTORE, STEP, Team
 
 
 def job_of(recipe: Recipe, cache: PlaneCache, run_folder: Path) -> dict[str, Any]:
-    """What another process needs to know of a training."""
+    """What another process needs to know of a training. :class:`ResourceError` where the cache had no room for all planes: the
+    others read it, not the images."""
+    if cache.left_out():
+        raise ResourceError("cache-too-large-for-processes", planes=cache.left_out(), path=cache.folder)
     return {
         "recipe": recipe.model_dump(mode="json"),
         "cache": str(cache.folder.resolve()),

@@ -111,7 +111,7 @@ def checkpoint_blocks(network: nn.Module) -> int:
     if not blocks:
         raise RecipeError("checkpoint-no-blocks")
     for block in blocks:
-        block.forward = _Checkpointed(block)  # type: ignore[method-assign]
+        block.forward = _Checkpointed(block)  # type: ignore[method-assign,assignment]
     return len(blocks)
 
 

@@ -8,7 +8,7 @@ in its page cache, and unlike pages of a memory map those do not count as this p
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Plane:
     foreground
         Pixels of each class 1…K.
     offset
-        Pixels before this plane in the cache's files.
+        Pixels before this plane in the cache's files; -1 where they had no room for it.
     """
 
     case: str
@@ -52,6 +52,10 @@ class Plane:
     @property
     def pixels(self) -> int:
         return self.shape[0] * self.shape[1]
+
+
+Reload = Callable[[str], tuple[NDArray[np.float16], NDArray[np.uint8]]]
+"""A case's name → its planes (N, C, h, w) and labels (N, h, w) or (N, K, h, w), prepared anew."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class PlaneCache:
         In the order of the cases.
     failed
         (case id, reason in English) of cases that could not be read.
+    reload
+        For planes that the files have no room for.
     """
 
     folder: Path
@@ -83,6 +89,7 @@ class PlaneCache:
     classes: int
     planes: tuple[Plane, ...]
     failed: tuple[tuple[str, str], ...] = ()
+    reload: Reload | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.planes)
@@ -105,8 +112,11 @@ class PlaneCache:
 
     def only(self, keep: Callable[[Plane], bool]) -> PlaneCache:
         """The same files with only the planes for which ``keep`` is true."""
-        planes = tuple(plane for plane in self.planes if keep(plane))
-        return PlaneCache(self.folder, self.key, self.channels, self.regions, self.classes, planes, self.failed)
+        return replace(self, planes=tuple(plane for plane in self.planes if keep(plane)))
+
+    def left_out(self) -> int:
+        """Planes that are prepared anew whenever they are asked for."""
+        return sum(plane.offset < 0 for plane in self.planes)
 
     def _read(self, name: str, dtype: np.dtype[Any], maps: int, index: int, rows: tuple[int, int] | None) -> NDArray[Any]:
         plane = self.planes[index]
@@ -114,6 +124,9 @@ class PlaneCache:
         first, end = rows or (0, height)
         if not 0 <= first < end <= height:
             raise ValueError(f"'rows' must lie in 0…{height}, got {rows}")
+        if plane.offset < 0:
+            found = self._anew(name, plane)[..., first:end, :]
+            return found if found.ndim == 3 else found[None]
         path = self.folder / name
         start = plane.offset * maps
         count = (end - first) * width
@@ -128,6 +141,15 @@ class PlaneCache:
         except (OSError, ValueError) as error:  # deleted or cut short while training runs
             raise RunError("cache-damaged", path=path, reason=str(error)) from None
 
+    def _anew(self, name: str, plane: Plane) -> NDArray[Any]:
+        if self.reload is None:
+            raise RunError("cache-damaged", path=self.folder, reason=f"no room for {plane.case}, and nothing to read it from")
+        planes, labels = self.reload(plane.case)
+        if plane.number >= len(planes) or planes.shape[2:] != plane.shape:
+            raise RunError("cache-damaged", path=self.folder, reason=f"{plane.case} has changed")
+        found: NDArray[Any] = planes[plane.number] if name == PLANES else labels[plane.number]
+        return found
+
 
 def open_cache(folder: Path) -> PlaneCache | None:
     """The finished cache in ``folder``; ``None`` where there is none, or where it is not whole."""
@@ -136,10 +158,12 @@ def open_cache(folder: Path) -> PlaneCache | None:
     data = read_json(folder / INDEX)
     planes: list[Plane] = []
     offset = 0
+    left_out = set(data.get("left_out", ()))
     for case, number, height, width, foreground in data["planes"]:
         name, group, person = data["cases"][case]
-        planes.append(Plane(name, group, person, number, (height, width), tuple(foreground), offset))
-        offset += height * width
+        place = -1 if case in left_out else offset
+        planes.append(Plane(name, group, person, number, (height, width), tuple(foreground), place))
+        offset += 0 if case in left_out else height * width
     failed = tuple((case, reason) for case, reason in data["failed"])
     cache = PlaneCache(folder, data["key"], data["channels"], data["regions"], data["classes"], tuple(planes), failed)
     sizes = {PLANES: 2 * cache.channels * offset, LABELS: (cache.classes if cache.regions else 1) * offset}

@@ -135,7 +135,7 @@ class TeamBatchNorm(BatchNorm):
         own_mean = values.mean(dim=(0, 2, 3))
         own_var = (values - own_mean.view(1, -1, 1, 1)).square().mean(dim=(0, 2, 3))
         row = torch.cat([own_mean, own_var, count])
-        rows: Tensor = _Sum.apply(torch.stack([row if r == rank else torch.zeros_like(row) for r in range(size)]))  # type: ignore[no-untyped-call]
+        rows: Tensor = _Sum.apply(torch.stack([row if r == rank else torch.zeros_like(row) for r in range(size)]))
         means, variances, counts = rows[:, : self.num_features], rows[:, self.num_features : -1], rows[:, -1:].detach()
         total = counts.sum()
         if float(total) <= 1:

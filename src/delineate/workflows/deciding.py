@@ -129,7 +129,7 @@ def _network(options: RunOptions) -> NetworkRecipe | None:
 
 
 def _machine(draft: Draft, options: RunOptions) -> Machine:
-    from delineate.training import machine_profile, time_inference, time_step
+    from delineate.training import machine_profile, processes, time_inference, time_step
 
     profile = machine_profile(options.device)
     network = _network(options)
@@ -169,7 +169,8 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
     def step_seconds(width: int, size: tuple[int, int], batch: int) -> float:
         fixed, slope = line(width)
         # What the trial does not contain: making the batch, averaging weights, telling how far it is.
-        return (fixed + slope * batch * size[0] * size[1]) * 1.08
+        mine = -(-batch // processes.world())  # images of this process, where several share a batch
+        return (fixed + slope * mine * size[0] * size[1]) * 1.08
 
     @cache
     def inference(width: int) -> float:

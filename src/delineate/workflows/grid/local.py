@@ -157,8 +157,9 @@ def _environment() -> dict[str, str]:
 
 def _died(code: int, log: Path) -> RunError:
     """A process that the system ended (SIGKILL: most often for want of memory), or one that could not go on by itself."""
+    where = Path(*log.parts[-2:])
     if code < 0:
         names = {one.value: one.name for one in signal.Signals}
-        return RunError("grid-run-died", reason=names.get(-code, str(-code)), path=log)
+        return RunError("grid-run-died", reason=names.get(-code, str(-code)), path=where)
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return RunError("grid-run-bug", reason=lines[-1][:300] if lines else f"exit code {code}", path=log)
+    return RunError("grid-run-bug", reason=lines[-1][:300] if lines else f"exit code {code}", path=where)

@@ -128,8 +128,8 @@ def _notes(grid: Grid, missing: Sequence[Missing]) -> list[tuple[str, dict[str, 
     """Said below the claim: the rule, what it came to, and what is not in the comparison."""
     file, plan = grid.file, grid.plan
     steps = sorted({candidate.steps for candidate in plan.candidates})
-    minutes = [file.used[c.name].seconds_per_run / 60 for c in plan.candidates if c.name in file.used]
-    params: dict[str, Any] = {"fastest": f"{min(minutes):.1f}", "slowest": f"{max(minutes):.1f}"}
+    seconds = [used.seconds_per_run for used in file.used.values()]
+    params: dict[str, Any] = {"fastest": _time(min(seconds)), "slowest": _time(max(seconds))}
     notes: list[tuple[str, dict[str, Any]]] = []
     if file.options.equal == "steps":
         notes.append(("grid-steps", {**params, "steps": steps[-1], "images": plan.candidates[0].images}))
@@ -143,6 +143,10 @@ def _notes(grid: Grid, missing: Sequence[Missing]) -> list[tuple[str, dict[str, 
     if absent:
         notes.append(("grid-left-out", {"runs": absent}))
     return notes
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
 
 
 def _write_runs(grid: Grid, runs: Sequence[GridRun]) -> None:

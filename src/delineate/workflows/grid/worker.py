@@ -50,7 +50,9 @@ def work_one(folder: Path, tell: Tell) -> str:
             return "failed"
         except Exception as error:  # noqa: BLE001 - a bug in one run must not end the other runs; it is kept with its traceback
             (folder / "crash.log").write_text(traceback.format_exc(), encoding="utf-8")
-            record_failure(folder, RunError("grid-run-bug", path=folder / "crash.log", reason=f"{type(error).__name__}: {error}"))
+            # Where it is in the grid: pages that are shown to others do not tell anybody's folders.
+            where = Path(*folder.parts[-3:], "crash.log")
+            record_failure(folder, RunError("grid-run-bug", path=where, reason=f"{type(error).__name__}: {error}"))
             return "failed"
     return "failed"
 

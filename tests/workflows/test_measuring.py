@@ -35,11 +35,8 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_command(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = main(
-        ["measure", str(case / "m.nii.gz"), "--images", str(case / "ct.nii.gz"), "--modality", "CT", "--classes", "liver"]
-        + ["--out", str(case / "out"), "-q"]
-    )
-    assert told == 0
+    files = [str(case / "m.nii.gz"), "--images", str(case / "ct.nii.gz"), "--out", str(case / "out")]
+    assert main(["measure", *files, "--modality", "CT", "--classes", "liver", "-q"]) == 0
     assert "liver" in capsys.readouterr().out
     every, large, small = rows(case / "out")
     assert list(every) == list(COLUMNS)
@@ -48,9 +45,8 @@ def test_command(case: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert float(large["volume_ml"]) == pytest.approx(0.12)
     assert every["components"] == "2"
     assert every["longest_diameter_mm"] == "", "a diameter is of one thing"
-    assert float(every["surface_area_mm2"]) == pytest.approx(
-        float(large["surface_area_mm2"]) + float(small["surface_area_mm2"]), rel=1e-5
-    )
+    areas = [float(row["surface_area_mm2"]) for row in (every, large, small)]
+    assert areas[0] == pytest.approx(areas[1] + areas[2], rel=1e-5)
     assert every["hu_mean"] == "55.0"
     assert every["intensity_mean"] == ""
     record = json.loads((case / "out/measures.json").read_text(encoding="utf-8"))

@@ -243,7 +243,7 @@ OTHERS: dict[str, Callable[[Setting], Step]] = {
 }
 
 
-def predictions(setting: Setting, planes: int, *, everything: bool) -> tuple[dict[str, Step], dict[str, str]]:
+def predictions(setting: Setting, planes: int, *, everything: bool, int8: bool = True) -> tuple[dict[str, Step], dict[str, str]]:
     """Name → one prediction of a volume of ``planes`` slices, image in memory to mask; and what could not take part, with why."""
     volume = _volume(setting, planes)
     network = r2_loop.r2_network(3).to(setting.device)
@@ -263,6 +263,8 @@ def predictions(setting: Setting, planes: int, *, everything: bool) -> tuple[dic
         except Exception as error:  # noqa: BLE001 - an engine that is not installed must not end a benchmark
             skipped[f"ours {engine}"] = str(error)
     try:
+        if not int8:
+            raise RuntimeError("not asked for")
         predictor = Predictor(_int8_file(setting, image), engine="openvino", threads=setting.threads)
         predictor.predict(image)
         runs["ours int8"] = _predict(predictor, image)

@@ -53,7 +53,7 @@ def interleaved(
     measured: dict[str, list[float]] = {name: [] for name in contestants}
     begun = time.perf_counter()
     for number in range(rounds):
-        if number >= least and time.perf_counter() - begun > stop_after:
+        if number >= min(least, rounds) and time.perf_counter() - begun > stop_after:
             break
         names = list(contestants)
         for name in names if number % 2 == 0 else reversed(names):

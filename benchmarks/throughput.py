@@ -66,6 +66,7 @@ def measure(
     threads: int | None = None,
     seconds: float = 40.0,
     widths: tuple[int, ...] = (32, 64, 128, 256, 512),
+    int8: bool = True,
 ) -> dict[str, Any]:
     """Everything, as plain values. ``seconds`` bounds the rounds of training, and those of prediction."""
     import torch
@@ -80,7 +81,7 @@ def measure(
         data = write_patients(Path(place) / "data", patients=2 if quick else 4, slices=max(8, batch), size=size)
         setting = contestants.Setting(data, Path(place), size, batch, threads, device, profile, widths)
         training = _training(setting, quick, rounds, seconds)
-        prediction = _prediction(setting, quick, rounds, seconds)
+        prediction = _prediction(setting, quick, rounds, seconds, int8)
     result: dict[str, Any] = {
         "setting": {
             "network": f"U-Net {widths[0]}…{widths[-1]}",
@@ -161,17 +162,17 @@ def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: f
     return found
 
 
-def _prediction(setting: contestants.Setting, quick: bool, rounds: int, seconds: float) -> dict[str, Any]:
+def _prediction(setting: contestants.Setting, quick: bool, rounds: int, seconds: float, int8: bool = True) -> dict[str, Any]:
     peak = contestants.peak(setting)
     planes = 2 * setting.batch
-    runs, skipped = contestants.predictions(setting, planes, everything=not quick)
+    runs, skipped = contestants.predictions(setting, planes, everything=not quick, int8=int8)
     ours = next(name for name in ("ours openvino", "ours onnxruntime", "ours") if name in runs)
     for run in runs.values():
         run()
     used: dict[str, list[float]] = {name: [] for name in ("peak", *runs)}
     measured = interleaved(
         {"peak": lambda: peak(used["peak"]), **{name: _rate(run, 1, used[name]) for name, run in runs.items()}},
-        rounds + 2,
+        rounds,
         stop_after=seconds,
     )
     say("prediction: " + ", ".join(f"{name} {statistics.median(values):.3g}" for name, values in measured.items()))

@@ -30,11 +30,36 @@ def test_ratios_are_of_each_round() -> None:
         Spread.of([])
 
 
+def test_ours_is_the_products_own_training(tmp_path: Path) -> None:
+    """Batches from the cache through the prefetcher into the learner: what is learned is what the loop would have learned."""
+    torch = pytest.importorskip("torch")
+    from benchmarks import contestants
+    from benchmarks.made_volumes import write_patients
+    from delineate.training import machine_profile
+    from delineate.training.batches import BatchMaker
+    from delineate.training.step import Learner
+
+    torch.set_num_threads(1)
+    data = write_patients(tmp_path / "data", patients=1, slices=4, size=64)
+    setting = contestants.Setting(data, tmp_path, 32, 2, 1, "cpu", machine_profile("cpu"), (4, 8, 16))
+    ours = contestants.Ours(setting)
+    assert [ours.step(), ours.step()] == [2, 2]
+    ours.close()
+    learner, maker = Learner(setting.recipe), BatchMaker(ours.maker.cache, setting.recipe)
+    for number in range(2):
+        learner.step(*maker.make(number, ours.stage), number, 1e-3)
+    for mine, theirs in zip(ours.learner.network.parameters(), learner.network.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+    assert len(ours.works) >= 2
+    assert all(0 <= wait <= 1 for wait in ours.waits)
+
+
+@pytest.mark.slow  # writing a model file and compiling it for OpenVINO takes seconds, whatever the network's size
 def test_quick_gives_what_it_promises(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     from benchmarks import throughput
 
-    result = throughput.measure(quick=True, size=64, batch=2, rounds=1, threads=1, seconds=1.0, widths=(8, 16, 32))
+    result = throughput.measure(quick=True, size=64, batch=2, rounds=1, threads=1, seconds=1.0, widths=(8, 16, 32), int8=False)
     measuring.write_json(tmp_path / "out.json", result)
     read = json.loads((tmp_path / "out.json").read_text())
     assert read["schema"] == measuring.SCHEMA

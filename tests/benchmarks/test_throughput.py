@@ -33,8 +33,9 @@ def test_ratios_are_of_each_round() -> None:
 def test_ours_is_the_products_own_training(tmp_path: Path) -> None:
     """Batches from the cache through the prefetcher into the learner: what is learned is what the loop would have learned."""
     torch = pytest.importorskip("torch")
-    from benchmarks import contestants
     from benchmarks.made_volumes import write_patients
+
+    from benchmarks import contestants
     from delineate.training import machine_profile
     from delineate.training.batches import BatchMaker
     from delineate.training.step import Learner

@@ -101,6 +101,12 @@ def test_the_predicted_dice_follows_the_line_of_the_persons() -> None:
     assert 0.65 < verdict.low <= verdict.predicted <= verdict.high < 0.75
 
 
+def test_an_image_of_another_kind_gets_no_predicted_dice() -> None:
+    rule = fit_review(judged([0.9] * 30, [0.9] * 30))
+    verdict = review(0.99, -2.0, False, rule, (("inverted", {"times": "3", "order": ""}),))
+    assert (verdict.predicted, verdict.low, verdict.high, verdict.needs_review) == (None, None, None, True)
+
+
 def test_no_rule_gives_no_promise() -> None:
     verdict = review(0.9, -2.0, False, None)
     assert (verdict.predicted, verdict.needs_review) == (None, False)

@@ -125,7 +125,6 @@ def _learn_then_test(bad: NDArray[np.bool_], finite: int, alpha: float, delta: f
     """
     from scipy import stats  # late: takes half a second to load, and a prediction only reads the rule
 
-
     n, accepted = len(bad), 0
     ladder: list[int] = []
     for allowed in range(n + 1):
@@ -194,11 +193,14 @@ def review(
     reasons = list(strange)
     if rule is None:
         return Verdict(None, None, None, bool(reasons), tuple(reasons))
-    predicted = 0.0 if nothing_found else _clip(rule.intercept + rule.slope * expected)
-    low = 0.0 if rule.margin is None else _clip(predicted - rule.margin)
-    high = 1.0 if rule.margin is None or nothing_found else _clip(predicted + rule.margin)
     if nothing_found:
         return Verdict(None, None, None, True, (*reasons, ("nothing-found", {})))
+    line = _clip(rule.intercept + rule.slope * expected)
+    predicted: float | None = line
+    low: float | None = 0.0 if rule.margin is None else _clip(line - rule.margin)
+    high: float | None = 1.0 if rule.margin is None else _clip(line + rule.margin)
+    if strange:  # what holds for patients like those of validation says nothing of an image of another kind
+        predicted = low = high = None
     if _unusual_size(log_share, rule):
         reasons.append(("unusual-size", {"share": f"{100 * math.exp(log_share):.2g}"}))
     if rule.above is None:

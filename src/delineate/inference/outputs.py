@@ -147,8 +147,10 @@ def _write_seg(path: Path, masks: NDArray[Any], image: Image, labels: LabelSet, 
 
 
 def write_doubt(base: Path, uncertainty: NDArray[np.float32], image: Image) -> Path:
-    """The maps of :attr:`~delineate.inference.Prediction.uncertainty` beside the mask, in the image's geometry."""
-    return write_probabilities(base.with_name(f"{base.name}_uncertainty"), uncertainty, image.geometry, like=image)
+    """The maps of :attr:`~delineate.inference.Prediction.uncertainty` beside the mask, in the image's geometry: float TIFF for
+    pictures, which viewers show, else as probabilities are written."""
+    suffix = ".tif" if image.geometry.ndim == 2 else ""
+    return write_probabilities(base.with_name(f"{base.name}_uncertainty{suffix}"), uncertainty, image.geometry, like=image)
 
 
 def _safe(name: str) -> str:

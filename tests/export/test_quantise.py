@@ -13,7 +13,7 @@ from torch import nn
 
 from delineate.errors import RunError
 from delineate.export import export_onnx
-from delineate.export.quantise import Tool, quantise, quantised_convolutions
+from delineate.export.quantise import quantise, quantised_convolutions
 from delineate.inference import ModelFile, Predictor
 from delineate.recipe import ModelRecord, Normalisation, Preprocessing
 
@@ -51,16 +51,8 @@ def planes(count: int, seed: int = 0) -> list[np.ndarray[Any, Any]]:
     return [rng.random((1, 1, 48, 64), dtype=np.float32) ** 2 for _ in range(count)]
 
 
-@pytest.fixture(params=["onnxruntime", "nncf"])
-def tool(request: pytest.FixtureRequest) -> Tool:
-    if request.param == "nncf":
-        pytest.importorskip("nncf", exc_type=ImportError)
-    chosen: Tool = request.param
-    return chosen
-
-
-def test_the_answers_are_close_and_the_record_travels(model: ModelFile, tool: Tool, tmp_path: Path) -> None:
-    content = quantise(model.data, planes(6), tool=tool)
+def test_the_answers_are_close_and_the_record_travels(model: ModelFile, tmp_path: Path) -> None:
+    content = quantise(model.data, planes(6))
     assert quantised_convolutions(model.data) == (0, 3)
     assert quantised_convolutions(content) == (3, 3)
     (tmp_path / "int8.onnx").write_bytes(content)
@@ -76,17 +68,17 @@ def test_the_answers_are_close_and_the_record_travels(model: ModelFile, tool: To
         assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
 
 
-def test_the_ends_may_stay_in_floating_point(model: ModelFile, tool: Tool) -> None:
-    content = quantise(model.data, planes(2), tool=tool, float_ends=True)
+def test_the_ends_may_stay_in_floating_point(model: ModelFile) -> None:
+    content = quantise(model.data, planes(2), float_ends=True)
     assert quantised_convolutions(content) == (1, 3)
     assert next(iter(onnx.load_model_from_string(content).graph.node)).op_type == "Conv"
 
 
-def test_ranges_come_from_the_calibration_planes(model: ModelFile, tool: Tool, tmp_path: Path) -> None:
+def test_ranges_come_from_the_calibration_planes(model: ModelFile, tmp_path: Path) -> None:
     """Calibrated on dark planes, bright pixels are cut off: the proof that the given planes are what is calibrated on."""
     dark = [plane * 0.1 for plane in planes(4)]
-    (tmp_path / "dark.onnx").write_bytes(quantise(model.data, dark, tool=tool))
-    (tmp_path / "bright.onnx").write_bytes(quantise(model.data, [np.ones((1, 1, 48, 64), np.float32)], tool=tool))
+    (tmp_path / "dark.onnx").write_bytes(quantise(model.data, dark))
+    (tmp_path / "bright.onnx").write_bytes(quantise(model.data, [np.ones((1, 1, 48, 64), np.float32)]))
     bright = np.ones((1, 1, 48, 64), np.float32)
     wanted = Predictor(model, engine="onnxruntime").logits(bright)[0, 0, 24, 32]
     cut, kept = (
@@ -99,7 +91,7 @@ def test_ranges_come_from_the_calibration_planes(model: ModelFile, tool: Tool, t
 
 def test_what_cannot_be_quantised_is_said(model: ModelFile) -> None:
     with pytest.raises(RunError) as caught:
-        quantise(model.data, [np.ones((1, 3, 8, 8), np.float32)], tool="onnxruntime")  # three channels, the network takes one
+        quantise(model.data, [np.ones((1, 3, 8, 8), np.float32)])  # three channels, the network takes one
     assert caught.value.code == "quantisation-failed"
     with pytest.raises(ValueError, match="planes"):
-        quantise(model.data, [], tool="onnxruntime")
+        quantise(model.data, [])

@@ -130,3 +130,10 @@ def test_other_targets(finished: RunResult, tmp_path: Path) -> None:
     files = export(finished.folder, target="openvino", out=tmp_path / "ir" / "model.xml").files
     assert [path.name for path in files] == ["model.xml", "model.bin", "model.json"]
     assert all(path.stat().st_size > 0 for path in files)
+
+
+def test_calibration_looks_into_the_middle_of_volumes() -> None:
+    assert quantising._spread(range(36), 1) == [18]
+    assert quantising._spread(range(36), 2) == [9, 27]
+    assert quantising._spread(range(3), 5) == [0, 1, 2]
+    assert quantising._spread([4, 5], None) == [4, 5]

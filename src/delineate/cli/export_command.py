@@ -54,7 +54,7 @@ def _lines(made: Any, language: str) -> list[str]:
             )
         )
     integers, of_all = made.layers
-    lines.append(translate("cli.done.int8-layers", language, integers=integers, all=of_all, tool=made.tool, planes=made.planes))
+    lines.append(translate("cli.done.int8-layers", language, integers=integers, all=of_all, planes=made.planes))
     speed = made.speed
     before, after = (min(times.items(), key=lambda pair: pair[1]) for times in (speed.before, speed.after))
     lines.append(

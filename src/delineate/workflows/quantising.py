@@ -63,7 +63,6 @@ class Int8:
     """The quantised file's bytes, and what it costs and gains."""
 
     content: bytes
-    tool: str
     layers: tuple[int, int]
     planes: int
     speed: Speed
@@ -73,7 +72,6 @@ class Int8:
         """As kept in the model record's provenance."""
         return {
             "bits": 8,
-            "tool": self.tool,
             "layers": list(self.layers),
             "calibration_planes": self.planes,
             "margin": margin,
@@ -100,11 +98,10 @@ def quantise_model(
 
     Raises :class:`DataError` ``int8-loses``.
     """
-    from delineate.export.quantise import quantisation_tool, quantise, quantised_convolutions
+    from delineate.export.quantise import quantise, quantised_convolutions
 
     with stage("calibrate", on_event):
         planes = calibration_planes(calibration, model.record, on_event)
-    tool = quantisation_tool()
     choosing = "validation" if scored.get("validation") else None
     before = {}
     if choosing and rule is not None:
@@ -113,7 +110,7 @@ def quantise_model(
     lost: Change | None = None
     for ends in (False, True):
         with stage("quantise", on_event):
-            content = quantise(model.data, planes, tool=tool, float_ends=ends)
+            content = quantise(model.data, planes, float_ends=ends)
         candidate = replace(model, data=content)
         changes = []
         if choosing and rule is not None:
@@ -124,9 +121,8 @@ def quantise_model(
                 lost = change
                 continue
         sample = planes[0] if len(planes[0]) > 1 else np.repeat(planes[0], 4, axis=0)
-        made = Int8(
-            content, tool, quantised_convolutions(content), len(planes), speed_of(model, candidate, sample, threads), changes
-        )
+        speed = speed_of(model, candidate, sample, threads)
+        made = Int8(content, quantised_convolutions(content), len(planes), speed, changes)
         break
     if made is None:
         assert lost is not None
@@ -161,8 +157,7 @@ def calibration_planes(cases: Sequence[Case], record: ModelRecord, on_event: Eve
             share = max(1, math.ceil(each / len(images)))
             for image in _spread(images, each):
                 work = Preparation(image, recipe, statistics_of)
-                places = np.linspace(0, work.trail.planes - 1, min(share, work.trail.planes)).round().astype(int)
-                found += [_piece(work.planes(int(at), int(at) + 1), recipe.multiple) for at in places]
+                found += [_piece(work.planes(at, at + 1), recipe.multiple) for at in _spread(range(work.trail.planes), share)]
         except DataError as error:
             on_event(Note("case-left-out", {"case": members[0].id, "reason": str(error)}, "warning"))
         on_event(Progress("calibrate", number + 1, len(chosen)))
@@ -172,9 +167,10 @@ def calibration_planes(cases: Sequence[Case], record: ModelRecord, on_event: Eve
 
 
 def _spread(members: Sequence[Any], count: int | None) -> list[Any]:
+    """``count`` of them, each from the middle of its stretch: the ends of a volume are mostly empty."""
     if count is None or len(members) <= count:
         return list(members)
-    return [members[int(at)] for at in np.linspace(0, len(members) - 1, count).round()]
+    return [members[int((at + 0.5) * len(members) / count)] for at in range(count)]
 
 
 def _piece(plane: NDArray[np.float32], multiple: int) -> NDArray[np.float32]:

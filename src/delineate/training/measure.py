@@ -74,7 +74,7 @@ def time_step(recipe: Recipe, size: tuple[int, int], batch: int, channels: int |
     recipe = _with_channels(recipe, channels)
     with _threads(recipe.training.threads), keep_freed():
         learner = Learner(recipe)
-        images, labels = _random_batch(recipe, size, batch)
+        images, labels = random_batch(recipe, size, batch)
         counter = iter(range(1_000_000))
         return _median_seconds(lambda: learner.step(images, labels, next(counter), 1e-4), learner.device, repetitions)
 
@@ -84,7 +84,7 @@ def time_inference(recipe: Recipe, size: tuple[int, int], batch: int, channels: 
     recipe = _with_channels(recipe, channels)
     with _threads(recipe.training.threads), torch.inference_mode():
         learner = Learner(recipe)
-        images = _random_batch(recipe, size, batch)[0].to(learner.device)
+        images = random_batch(recipe, size, batch)[0].to(learner.device)
         network = learner.averaged.eval()
 
         def forward() -> None:
@@ -112,7 +112,7 @@ def _with_channels(recipe: Recipe, channels: int | None) -> Recipe:
     return recipe.model_copy(update={"preprocessing": recipe.preprocessing.model_copy(update={"channels": channels})})
 
 
-def _random_batch(recipe: Recipe, size: tuple[int, int], batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+def random_batch(recipe: Recipe, size: tuple[int, int], batch: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn((batch, recipe.preprocessing.channels, *size), generator=generator)
     if recipe.training.channels_last:

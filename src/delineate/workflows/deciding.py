@@ -21,6 +21,7 @@ from delineate.planning import (
     unet_options,
 )
 from delineate.recipe import TWO_MAP_PRESETS, UNET_PRESETS, NetworkRecipe, Recipe, load, save_json
+from delineate.workflows.compiling import decide_compile
 from delineate.workflows.examine import Examined
 from delineate.workflows.fold import Fold
 from delineate.workflows.folder import Clock, RunFolder
@@ -69,7 +70,7 @@ def plan_folds(
     recipes = []
     for draft, fingerprint, count in zip(drafts, fingerprints, counts, strict=True):
         if first is None:
-            recipe = first = plan_training(
+            planned = plan_training(
                 draft,
                 machine,
                 seconds=seconds,
@@ -80,6 +81,7 @@ def plan_folds(
                 size=options.size,
                 seed=options.seed,
             )
+            recipe = first = decide_compile(planned, None if "training.compile" in options.settings else seconds)
         else:
             recipe = _like(first, draft)
         recipes.append(with_settings(recipe, options))

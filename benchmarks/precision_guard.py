@@ -3,10 +3,10 @@
     python benchmarks/precision_guard.py --data DATA DATA2 --seeds 3 --epochs 20 --out bench/precision --json precision.json
     python benchmarks/precision_guard.py --seeds 3 --epochs 4            # the synthetic slices in two sizes, minutes
 
-The test persons of a data set are the same in all its runs (the split of the first). Per person the Dice is averaged over the seeds,
-then compared: the mean difference with its interval over persons, beside what the seed alone changes (the standard deviation between
-float32 runs of the mean Dice). ``within_noise`` says whether the mean difference is not larger than that deviation times the square
-root of 2 / seeds times 2 (two means of as many runs differ by chance alone that much), or its interval holds 0.
+The test persons of a data set are the same in all its runs (the split of the first). Per person the Dice is averaged over the
+seeds, then compared: the mean difference with its interval over persons, beside what the seed alone changes (the standard deviation
+between float32 runs of the mean Dice). ``within_noise``: the mean difference is not larger than twice that deviation times the square
+root of 2 / seeds (two means of as many runs differ by chance alone that much), or its interval holds 0.
 
 What is done is kept in OUT; a second call does what is missing.
 """

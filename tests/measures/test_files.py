@@ -52,6 +52,16 @@ def test_black_and_white_is_one_class(tmp_path: Path) -> None:
     assert counts(path, Names({}, ("lungs",))) == {"lungs": 15}
 
 
+def test_grey_edges_are_no_classes(tmp_path: Path) -> None:
+    grey = np.zeros((40, 40), np.uint8)
+    grey[10:30, 10:30] = 255
+    grey[10, 10:30] = np.arange(20, 240, 11)
+    path = png(tmp_path / "m.png", grey)
+    with pytest.raises(DataError, match="--threshold"):
+        counts(path)
+    assert counts(path, threshold=128) == {"foreground": 380 + 10}
+
+
 def test_colours_are_classes(tmp_path: Path) -> None:
     colours = np.zeros((6, 8, 3), np.uint8)
     colours[0, :3] = (255, 0, 0)

@@ -18,6 +18,8 @@ from delineate.measures.frame import Binary
 #: More different values than this are no labels: the largest atlases of organs and brain regions have a few hundred.
 MAX_VALUES = 1000
 MAX_COLOURS = 64
+#: So many values between black and white, on at most this share of the pixels, are grey edges and no classes.
+MOST_GREYS, GREY_SHARE = 10, 0.2
 #: Name of the only class of a mask of 0 and something.
 FOREGROUND = "foreground"
 
@@ -70,7 +72,7 @@ def open_mask(path: Path, names: Names, threshold: float | None = None) -> OpenM
     UnreadableFile
         The file cannot be read.
     DataError
-        ``mask-not-integer``, ``mask-too-many-values``, ``mask-negative``: it holds no labels.
+        ``mask-not-integer``, ``mask-too-many-values``, ``mask-negative``, ``mask-grey-edges``: it holds no labels.
     UsageError
         ``too-few-class-names``.
     """
@@ -89,6 +91,8 @@ def open_mask(path: Path, names: Names, threshold: float | None = None) -> OpenM
         own = {int(number): str(name) for number, name in dict(raw.meta.get("segments", {})).items() if name}
         values = _whole(path, raw.values, threshold)
     labels = _present(path, values)
+    if not own and not names.by_label:
+        _refuse_grey(path, values, labels)
     if labels == [255] and not own:  # 0 and 255: how pictures say no and yes
         values, labels = (values == 255).astype(np.uint8), [1]
     return OpenMask(raw.geometry, names.of(labels, own), values, path)
@@ -129,6 +133,14 @@ def _present(path: Path, values: NDArray[Any]) -> list[int]:
     if len(labels) > MAX_VALUES:
         raise DataError("mask-too-many-values", path=path, count=len(labels), most=MAX_VALUES)
     return labels
+
+
+def _refuse_grey(path: Path, values: NDArray[Any], labels: list[int]) -> None:
+    """A black and white picture that was resampled or compressed has greys along its edges, each of which would be a class."""
+    if 255 in labels and labels[-1] == 255 and len(labels) > MOST_GREYS:
+        grey = int(np.count_nonzero((values > 0) & (values < 255)))
+        if grey < GREY_SHARE * values.size:
+            raise DataError("mask-grey-edges", path=path, count=len(labels) - 1, pixels=grey)
 
 
 def _coloured(path: Path, colours: NDArray[np.uint8]) -> tuple[NDArray[Any], dict[int, str]]:

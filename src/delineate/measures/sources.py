@@ -83,7 +83,7 @@ def _folder(root: Path, known: _Images | None, found: Gathered) -> None:
     for path in files:
         match = _MASK_STEM.match(_stem(path))
         picture = stems.get((path.parent, match["image"])) if match else None
-        if picture is not None:
+        if picture is not None and not _is_segmentation(picture):
             beside[path] = picture
     pictures = set(beside.values())
     for path in files:
@@ -96,11 +96,18 @@ def _folder(root: Path, known: _Images | None, found: Gathered) -> None:
         found.jobs.append(MaskJob(str(path.parent.relative_to(root) / _stem(path)), (path,), image))
 
 
+def _is_segmentation(path: Path) -> bool:
+    try:
+        return format_of(path) == "dicom" and read_header(path).meta.get("modality") == "SEG"
+    except DelineateError:
+        return False
+
+
 def _no_mask(path: Path) -> LeftOut | None:
     """Why ``path`` cannot be a mask, as far as its first bytes tell."""
     try:
         kind = format_of(path)
-        if kind == "dicom" and read_header(path).meta.get("modality") != "SEG":
+        if kind == "dicom" and not _is_segmentation(path):
             return LeftOut(path, "measure.dicom-no-segmentation", {"path": path})
     except DelineateError as error:
         return LeftOut(path, error.key, dict(error.params))

@@ -226,7 +226,7 @@ def test_choices_say_what_they_changed(run_copy: Copy) -> None:
     dropped = {**row, "step": "largest + fill_holes", "kept": False}
     (run / "choices.json").write_text(json.dumps({"n": 5, "choices": [kept, dropped]}))
     text = words(page(write_report(run)))
-    assert "Threshold tumour 0.4 0.800 0.850 4 / 1 kept" in text
+    assert "Threshold tumour 0.4 0.800 0.850 – 4 / 1 kept" in text
     assert "largest + fill_holes" in text
 
 

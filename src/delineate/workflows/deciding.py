@@ -30,8 +30,8 @@ from delineate.workflows.presetting import with_preset, with_settings
 
 #: Seconds that writing, choosing, scoring and reporting take beside predicting itself: start-up of the engines, export, drawing.
 FIXED_RESERVE = 10.0
-#: Restoring, comparing and drawing one plane of 256 x 256 on one core, beside predicting it.
-SECONDS_PER_SCORED_MEGAPIXEL = 0.35
+#: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels on one core, beside predicting them.
+SECONDS_PER_SCORED_MEGAPIXEL = 0.5
 #: Distances, pictures and animation of one volume or image.
 SECONDS_PER_GROUP = 0.3
 #: Share of the budget that is left unplanned.

@@ -78,7 +78,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
     """A volume whose job takes seconds."""
-    pixels = np.stack([lungs(160, seed=z % 7) for z in range(250)]).transpose(2, 1, 0)
+    pixels = np.stack([lungs(128, seed=z % 7) for z in range(110)]).transpose(2, 1, 0)
     path = tmp_path / "large.nii"
     nibabel.save(nibabel.Nifti1Image(pixels, np.diag([-1.0, 1, 2, 1])), path)
     return path

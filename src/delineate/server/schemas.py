@@ -39,7 +39,6 @@ class Model(BaseModel):
     scores: dict[str, Any] = Field(description="summary.json of the run: test, validation; with n and intervals")
     intended_use: str
     limits: list[str]
-    network: str
     engine: str
     knows_doubt: bool
     formats: list[str]

@@ -131,7 +131,6 @@ def describe(served: Served, language: str, default: bool) -> dict[str, Any]:
         "scores": record.scores,
         "intended_use": intended if isinstance(intended, str) else translate("server.intended-use", language),
         "limits": _limits(served, language),
-        "network": str(record.provenance.get("network", "")),
         "engine": served.predictor.engine,
         "knows_doubt": record.review is not None or record.familiar is not None,
         "notes": [translate(f"server.note.{note}", language) if has(f"server.note.{note}") else note for note in record.notes],

@@ -31,6 +31,7 @@ COMMANDS = (
     "surface",
     "refine",
     "ensemble",
+    "serve",
 )
 #: Named here and not asked of the rooms that hold them, so that help is quick; tests compare.
 AUGMENTATIONS = ("none", "light", "medium", "heavy", "r2_keras", "r5_light", "r5_medium", "r5_heavy")

@@ -135,7 +135,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
         option(plan, "--device", choices=("cpu", "cuda", "mps"))
         option(plan, "--threads", metavar="N", type=int)
         doubt = group(made, "doubt")
-        option(doubt, "--tta", action="store_true")
+        option(doubt, "--tta", action=argparse.BooleanOptionalAction, key="tta-run")
         option(doubt, "--ensemble", action="store_true")
         add_doubt(doubt, option)
         option(made, "--allow", metavar="CODE", action="append", default=[])

@@ -32,6 +32,8 @@ from delineate.workflows.presetting import with_preset, with_settings
 FIXED_RESERVE = 10.0
 #: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels on one core, beside predicting them.
 SECONDS_PER_SCORED_MEGAPIXEL = 0.5
+#: Trying mirrored copies predicts validation planes three times as often, and keeping them everything twice.
+MIRRORED = 1.3
 #: Distances, pictures and animation of one volume or image.
 SECONDS_PER_GROUP = 0.3
 #: Share of the budget that is left unplanned.
@@ -212,6 +214,8 @@ def _training_seconds(
     """What is left of the budget for the training of one fold."""
     assert options.budget is not None
     reserve, caching = beside_training(facts, folds[0].parts)
+    if options.tries_tta:
+        reserve *= MIRRORED
     assert machine.step_seconds is not None
     machine.step_seconds(BUDGET_WIDTHS[0], draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()

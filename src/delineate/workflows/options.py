@@ -11,6 +11,9 @@ from pydantic import Field
 from delineate.errors import UsageError
 from delineate.recipe import StrictModel
 
+#: Budgets of at least so many seconds try test-time augmentation unless told not to.
+TTA_FROM = 300.0
+
 
 class DataOptions(StrictModel):
     """How to read the folder. All ``None``: by evidence."""
@@ -57,13 +60,18 @@ class RunOptions(StrictModel):
     threads: int | None = Field(default=None, ge=1)
     name: str | None = None
     keep_cache: bool = False
-    tta: bool = False
+    tta: bool | None = None
     dice_bar: float = Field(default=0.8, gt=0, lt=1)
     alpha: float = Field(default=0.1, gt=0, lt=1)
     ensemble: bool = False
     cache: Path | None = None
     language: str = "en"
     notes: tuple[str, ...] = ()
+
+    @property
+    def tries_tta(self) -> bool:
+        """Whether test-time augmentation is tried: as asked, else where the time for it does not matter."""
+        return self.tta if self.tta is not None else self.budget is not None and self.budget >= TTA_FROM
 
 
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "": 60.0}

@@ -241,7 +241,7 @@ def _folds(folder: RunFolder, options: RunOptions, scan: Scan, unusable: set[str
                 name=options.name or folder.path.resolve().name,
                 notes=options.notes,
                 keep_cache=options.keep_cache or options.cache is not None or len(splits.folds) > 1,
-                wish=Wish(tta=options.tta, dice_bar=options.dice_bar, alpha=options.alpha),
+                wish=Wish(tta=options.tries_tta, dice_bar=options.dice_bar, alpha=options.alpha),
             )
         )
     return folds

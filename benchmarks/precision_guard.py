@@ -5,8 +5,8 @@
 
 The test persons of a data set are the same in all its runs (the split of the first). Per person the Dice is averaged over the
 seeds, then compared: the mean difference with its interval over persons, beside what the seed alone changes (the standard deviation
-between float32 runs of the mean Dice). ``within_noise``: the mean difference is not larger than twice that deviation times the square
-root of 2 / seeds (two means of as many runs differ by chance alone that much), or its interval holds 0.
+between float32 runs of the mean Dice). ``within_noise``: the mean difference is not larger than twice that deviation times the
+square root of 2 / seeds (two means of as many runs differ by chance alone that much), or its interval holds 0.
 
 What is done is kept in OUT; a second call does what is missing.
 """

@@ -65,6 +65,26 @@ def test_the_temperature_of_the_data_is_found(labels: LabelSet, truth: float) ->
     assert fit.after <= fit.before + 1e-9
 
 
+def test_a_temperature_that_lifts_the_background_is_not_taken() -> None:
+    """Borders are too sure (T = 3 would be right there), but far background is right as it is and there is a hundred times more."""
+    rng = np.random.default_rng(3)
+    samples = []
+    for person in range(5):
+        border = rng.normal(0, 6, 100)
+        hit = rng.random(100) < sigmoid(border / 6)
+        p = np.concatenate([sigmoid(border), np.full(9900, 1e-4)])[np.newaxis].astype(np.float32)
+        samples.append((f"p{person}", p, np.concatenate([hit, np.zeros(9900)]).astype(np.int64)))
+    fit = fit_temperatures(samples, BINARY)
+    assert fit.after < fit.before
+    kept = fit.temperatures[0] if fit.kept else 1.0
+    assert 1.0 < kept < 4.0
+    both = [Reliability(), Reliability()]
+    for person, p, truth in samples:
+        both[0].add(person, p, truth, BINARY)
+        both[1].add(person, calibrate(p.copy(), (kept,), BINARY), truth, BINARY)
+    assert both[1].summary()["ece"] <= both[0].summary()["ece"] + 1e-6
+
+
 def test_two_persons_choose_no_temperature() -> None:
     p = np.full((1, 100), 0.999, np.float32)
     truth = (np.arange(100) % 2).astype(np.int64)

@@ -3,11 +3,11 @@
 Everything here is NumPy on plain values, fitted on validation persons and recorded in the model file. No torch, no files.
 """
 
-from delineate.doubt.calibration import TemperatureFit, calibrate, entropy, fit_temperatures, sample_pixels
+from delineate.doubt.calibration import BINS, TemperatureFit, calibrate, entropy, fit_temperatures, sample_pixels
 from delineate.doubt.evidence import Evidence
 from delineate.doubt.familiarity import Strangeness, describe_image, fit_familiar, judge, reasons_of, spread_over, unusable
 from delineate.doubt.image_facts import ImageFacts
-from delineate.doubt.reliability import BINS, Reliability, region_of_interest
+from delineate.doubt.reliability import Reliability, region_of_interest
 from delineate.doubt.review import Judged, Verdict, fit_review, persons_needed, review
 
 __all__ = [

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.domain import IGNORE, LabelSet
+from delineate.doubt.calibration import BINS
 
-BINS = 15
 _MARGIN = 0.1
 _RESAMPLES = 2000
 

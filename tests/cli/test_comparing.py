@@ -56,6 +56,14 @@ def test_only_what_was_said_is_compared_with_the_grid_that_is_resumed() -> None:
     assert grid_folder(arguments) == "cmp"
 
 
+def test_the_folder_that_is_resumed_may_be_said_in_three_ways(tmp_path: Path) -> None:
+    grid = tmp_path / "cmp"
+    grid.mkdir()
+    (grid / "grid.json").write_text("{}")
+    for said in (["--resume", str(grid)], ["--resume", "--out", str(grid)], ["data", "--out", str(grid), "--resume"]):
+        assert grid_folder(build_parser("en").parse_args(["compare", *said])) == str(grid)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize(
     ("said", "code", "word"),

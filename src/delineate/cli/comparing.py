@@ -40,6 +40,8 @@ def _grid(arguments: argparse.Namespace, language: str, given: dict[str, Any], *
     options = None
     if not resume:
         options = GridOptions(data=arguments.runs[0], language=language, **given)
+    elif arguments.runs and arguments.runs[0] != out:
+        given["data"] = arguments.runs[0]
     with GridScreen(language, quiet=arguments.quiet) as screen:
         result = workflows.compare_grid(
             out=out,

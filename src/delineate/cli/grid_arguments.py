@@ -116,8 +116,10 @@ def resume_command(out: str) -> str:
 
 
 def grid_folder(arguments: argparse.Namespace) -> str:
-    """``--resume cmp/`` and ``--resume --out cmp/`` are the same."""
-    return str(arguments.runs[0] if arguments.resume and arguments.runs else arguments.out)
+    """``--resume cmp/``, ``--resume --out cmp/`` and ``DATA … --out cmp/ --resume`` are the same."""
+    named = arguments.runs[0] if arguments.resume and arguments.runs else arguments.out
+    here = [folder for folder in (named, arguments.out) if (Path(folder) / "grid.json").is_file()]
+    return str(here[0] if here else named)
 
 
 def _names(text: str | None) -> tuple[str, ...]:

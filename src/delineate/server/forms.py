@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from delineate.errors import UsageError
+from delineate.formats import suffix_of
 from delineate.inference.inputs import Job
 from delineate.inference.outputs import Form, Outputs, check_format, check_possible, write_masks
 from delineate.server.shapes import as_json
@@ -83,9 +84,8 @@ def write(found: Segmented, served: Served, folder: Path, asked: str, *, identit
     check_possible(image, name)
     thresholds = {f"threshold {label}": f"{value:g}" for label, value in zip(record.labels.names, record.thresholds, strict=False)}
     form = Form(name, record.name, served.sha256[:16], thresholds, {}, identity)
-    suffix = image.path.suffix if image.path is not None and image.path.is_file() else ""
-    if image.path is not None and image.path.name.endswith(".nii.gz"):
-        suffix = ".nii.gz"
+    # An answer's form has one suffix (NIfTI is always .nii.gz); only what stands for predict's own files keeps that of the image.
+    suffix = suffix_of(image.path) if asked == NATIVE and image.path is not None and image.path.is_file() else ""
     folder.mkdir(parents=True, exist_ok=True)
     outputs = Outputs(folder, frozenset())
     job = Job(image.path or Path("image"), Path(), "image", suffix)

@@ -71,9 +71,15 @@ class Jobs:
             self._wake.notify_all()
         for ticket in list(self._tickets.values()):
             ticket.stop()
+        until = time.monotonic() + self._settings.drain
         for thread in self._threads:
-            thread.join()
-        self._table.close()
+            thread.join(max(0.0, until - time.monotonic()))
+        if not any(thread.is_alive() for thread in self._threads):
+            self._table.close()
+            return
+        for name in list(self._tickets):  # busy where nothing can be interrupted: the process ends around it
+            with suppress(DelineateError):
+                self._table.release(name)
 
     @property
     def closing(self) -> bool:
@@ -192,7 +198,7 @@ class Jobs:
             ticket,
             sha256=job.sha256,
             clean=bool(job.params.get("clean", True)),
-            measures=True,
+            measures=bool(job.params.get("measures", True)),
             refuse_unfamiliar=self._settings.refuse_unfamiliar,
         )
         self._telemetry.work.labels(served.id).observe(time.perf_counter() - began)

@@ -72,7 +72,7 @@ def segment(
             "spacing_mm": None if geometry.spacing is None or is_irregular(image.meta) else list(geometry.spacing),
         },
         "classes": classes,
-        "measures": _measures(found.mask, image, record.labels) if measures else None,
+        "measures": _measures(found.mask, image, record.labels, ticket) if measures else None,
         "quality": _quality(verdict, has_doubts(record)),
         "warnings": [{"code": note.code, "params": _plain(note.params)} for note in ticket.notes if note.level == "warning"],
         "engine": served.predictor.engine,
@@ -87,11 +87,17 @@ def classes_of(labels: LabelSet, mask: NDArray[Any]) -> Iterator[tuple[int, str,
         yield value, name, np.asarray(labels.one_class(mask, value), dtype=bool)
 
 
-def _measures(mask: Mask, image: Image, labels: LabelSet) -> dict[str, Any]:
+def _measures(mask: Mask, image: Image, labels: LabelSet, ticket: Ticket) -> dict[str, Any]:
     # Unevenly spaced slices have no spacing (docs/formats.md): millimetres would be wrong.
     geometry = Geometry(image.geometry.shape) if is_irregular(image.meta) else image.geometry
     same = Image(image.pixels, geometry, None, image.format, image.colour, image.meta)
-    found = measure_mask(classes_of(labels, mask.labels), geometry, same)
+
+    def classes() -> Iterator[tuple[int, str, NDArray[np.bool_]]]:
+        for one in classes_of(labels, mask.labels):
+            ticket.check()
+            yield one
+
+    found = measure_mask(classes(), geometry, same)
     return {
         "facts": _plain(found.facts),
         "rows": [

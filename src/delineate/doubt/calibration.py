@@ -101,7 +101,8 @@ def fit_temperatures(samples: Sequence[tuple[str, NDArray[np.float32], NDArray[n
     The second condition matters where a class is small: softening a network that is too sure at the borders also lifts far
     background off zero, where there is so much of it that probabilities no longer add up to sizes.
 
-    Kept only if persons left out of the fit (one at a time) are served better by it than by none, with at least three persons.
+    Kept only if persons left out of the fit (one at a time) are served better by it than by none, in the mean and most of them,
+    with at least three persons.
 
     Parameters
     ----------
@@ -127,13 +128,14 @@ def fit_temperatures(samples: Sequence[tuple[str, NDArray[np.float32], NDArray[n
     before = float(loss[:, :, one].sum(axis=1).mean())
     if n < MIN_PERSONS:
         return TemperatureFit((), before, before, n, kept=False)
-    left_out = 0.0
+    left_out = np.zeros(n)
     for row in range(n):
         rest = np.arange(n) != row
-        left_out += float(loss[row, np.arange(heads), _best(loss[rest], bins[rest], one)].sum())
-    after = left_out / n
+        left_out[row] = float(loss[row, np.arange(heads), _best(loss[rest], bins[rest], one)].sum())
+    after = float(left_out.mean())
     best = _best(loss, bins, one)
-    kept = after < before * (1 - 1e-3) and bool((best != one).any())
+    better = int((left_out < loss[:, :, one].sum(axis=1)).sum())  # one lost patient must not set the temperature of all
+    kept = after < before * (1 - 1e-3) and 2 * better > n and bool((best != one).any())
     return TemperatureFit(tuple(round(float(TEMPERATURES[k]), 4) for k in best) if kept else (), before, after, n, kept)
 
 

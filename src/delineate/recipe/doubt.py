@@ -51,10 +51,10 @@ class Familiar(StrictModel):
     """Small statistics of the images a model was made on, so that others can be told from them.
 
     ``names`` name the features; ``centre`` and ``scale`` standardise them, ``inverse`` is the inverse of their (shrunk) correlation
-    matrix, row by row; ``templates`` the mean 16 × 16 thumbnail per channel. A distance beyond ``limit`` is unfamiliar, and so is an
-    image that turning its brightness round, or putting its channels in another order, would bring nearer by the factor
-    ``limit_undone``. About ``false_alarms`` of persons like those of training are flagged (``None``: too few to say; then the limits
-    are 1.5 × the largest seen).
+    matrix, row by row; ``templates`` the mean 16 × 16 thumbnail per channel. A distance beyond ``limit`` is unfamiliar, and so is
+    an image that turning its brightness round, or putting its channels in another order, would bring nearer by the factor
+    ``limit_undone``. About ``false_alarms`` of persons like those of training are flagged (``None``: too few to say; then the
+    limits are 1.5 × the largest seen).
     """
 
     names: tuple[str, ...]

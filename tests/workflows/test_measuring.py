@@ -116,7 +116,7 @@ def test_predict_measures_what_it_wrote(tmp_path: Path) -> None:
     image = next(
         path for path in sorted((tmp_path / "data").rglob("*")) if path.suffix in (".tif", ".png") and "mask" not in str(path)
     )
-    found = delineate.predict("demo", image, out=tmp_path / "out", measure=True)
+    found = delineate.predict("demo", image, out=tmp_path / "out", measure=True, overlay=True, probabilities=True, uncertainty=True)
     assert found.measures is not None
     row = found.measures.rows[0]
     predicted = found.rows[0]

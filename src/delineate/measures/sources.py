@@ -16,7 +16,7 @@ from delineate.measures.tables import CSV_NAME, JSON_NAME, LeftOut
 
 _MASK_STEM = re.compile(r"^(?P<image>.+?)[ _.-](mask|masks|seg|segmentation|label|labels|gt)([ _.-]?\w+)?$", re.IGNORECASE)
 _CHANNEL = re.compile(r"_0000$")
-_EXTRAS = re.compile(r"_(overlay|probability)\.[^.]+(\.gz)?$")
+_EXTRAS = re.compile(r"_(overlay|probability|uncertainty)\.[^.]+(\.gz)?$")
 _OURS = re.compile(rf"^(predictions(_\d+)?\.csv|{re.escape(CSV_NAME)}|{re.escape(JSON_NAME)})$")
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from delineate.comparison import Comparison
 from delineate.errors import ResourceError, RunError, UsageError
 from delineate.events import EventSink, Progress, StageFinished, StageStarted, discard
+from delineate.recipe import read_json
 from delineate.workflows.examine import locate
 from delineate.workflows.grid.candidates import candidates_of
 from delineate.workflows.grid.engines import Engine, engine_of
@@ -220,6 +221,9 @@ class _Board:
             self.shares.pop(key, None)
             if state == "finished":
                 self.took.append(seconds)
+                # Of the checkpoint that was chosen; a cluster's engine hears of no epochs.
+                training = run.folder / "training.json"
+                self.dice[key] = read_json(training).get("best_score") if training.is_file() else None
         self.on_event(
             RunChanged(
                 run.candidate.name,

@@ -234,7 +234,9 @@ def test_clients_that_leave_and_clients_that_talk_nonsense(start: Start, tmp_pat
 
 
 @pytest.mark.skipif(shutil.which("mount") is None or os.geteuid() != 0, reason="a small file system needs root")
-def test_a_disk_that_is_really_full(start: Start, large: Path, tmp_path: Path) -> None:
+def test_a_disk_that_is_really_full(start: Start, tmp_path: Path) -> None:
+    large = tmp_path / "more_than_fits.nii"
+    nibabel.save(nibabel.Nifti1Image(np.zeros((256, 256, 100), np.uint8), np.diag([-1.0, 1, 2, 1])), large)
     state = tmp_path / "state"
     state.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(state)], capture_output=True, check=False)

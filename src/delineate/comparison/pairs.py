@@ -32,9 +32,13 @@ class Pair:
 
     @property
     def winner(self) -> str | None:
-        """Who is better beyond chance: p after Holm below α, and mean and ranks point the same way; else ``None``."""
+        """Who is better beyond chance: p after Holm below α, mean and ranks point the same way, and the interval of the mean
+        difference leaves out zero (the test speaks of ranks, the claim of means); else ``None``."""
         mean, effect = self.numbers["mean_advantage"], self.test.rank_biserial * self._sign
         if self.p_holm >= self.alpha or mean is None or mean * effect <= 0:
+            return None
+        interval = self.numbers["ci95"]
+        if interval is not None and interval[0] <= 0 <= interval[1]:
             return None
         return self.a if mean > 0 else self.b
 

@@ -1,0 +1,1 @@
+"""Looking at and correcting masks, without a window: documents, views, tools, undo, the journal (docs/desktop.md)."""

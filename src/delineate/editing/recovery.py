@@ -1,0 +1,91 @@
+"""Going on where a killed program stopped: a journal replayed onto its image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from delineate.domain import LabelSet
+from delineate.editing.changes import Change, unpack
+from delineate.editing.document import Document
+from delineate.editing.journal import Journal, records
+from delineate.editing.session import Changed, Session, image_digest
+from delineate.errors import UsageError
+
+
+def restore(path: Path, document: Document, folder: Path | None = None, changed: Changed | None = None) -> Session:
+    """Go on with a journal's session: ``document`` (its image, just opened) gets the labels it had, steps can be undone.
+
+    Raises UsageError ``editing-journal-damaged``, or ``editing-journal-other`` where the image is another one now.
+    """
+    session = Session(document, folder, changed)
+    parts: list[Change] = []
+    end = 0
+    try:
+        for kind, data, end in records(path):  # noqa: B007 - the end of the last whole record
+            if kind == "about":
+                _check(json.loads(data), document, path)
+            elif kind == "base":
+                base = unpack(data)
+                _fits(base, document)
+                for change in base:
+                    change.apply(document.edited)
+            elif kind == "part":
+                parts += (part := unpack(data))
+                _fits(part, document)
+                for change in part:
+                    change.apply(document.edited)
+            elif kind == "step":
+                name, changes = _read_step(data)
+                _fits(changes, document)
+                for change in reversed(parts):
+                    change.revert(document.edited)
+                parts = []
+                for change in changes:
+                    change.apply(document.edited)
+                if changes:
+                    session.stack.push(name, changes)
+            else:
+                changes = unpack(data)
+                _fits(changes, document)
+                for change in changes:
+                    change.apply(document.edited)
+                if kind == "undo":
+                    session.stack.follow_undo()
+                else:
+                    session.stack.follow_redo(changes)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise UsageError("editing-journal-damaged", path=path, reason=str(error)) from error
+    session.journal = Journal(path, keep=end)
+    if parts:  # killed within a stroke
+        session.stack.begin("brush")
+        for change in parts:
+            session.stack.add(change)
+        session.end("brush")
+    document.revision += 1
+    return session
+
+
+def _check(about: dict[str, Any], document: Document, path: Path) -> None:
+    if about["sha256"] != image_digest(document):
+        raise UsageError("editing-journal-other", path=path, image=about["image"] or "-")
+    names = LabelSet.model_validate(about["labels"])
+    if names != document.label_set:
+        document.label_set = names
+        if document.edited.shape[0] != document.layers:
+            document.edited = document.edited[:1].repeat(document.layers, axis=0)
+    document.edited[:] = 0
+
+
+def _fits(changes: Sequence[Change], document: Document) -> None:
+    for change in changes:
+        within = all(0 <= a < b <= n for (a, b), n in zip(change.box, document.grid.shape, strict=True))
+        if not within or change.layer >= document.layers:
+            raise ValueError("a change outside of the image")
+
+
+def _read_step(data: bytes) -> tuple[str, list[Change]]:
+    size = data[0]
+    return data[1 : 1 + size].decode(), unpack(data[1 + size :])

@@ -123,8 +123,8 @@ def test_killed_and_interrupted_it_goes_on_and_ends_alike(whole: Path, tiny_data
 
 
 @pytest.mark.slow
-def test_a_run_whose_process_dies_is_recorded_and_the_others_are_compared(tiny_data: Path, tmp_path: Path) -> None:
-    """A network that asks for more memory than there is, as a stand-in for anything that ends one run."""
+def test_a_run_that_cannot_be_mended_is_recorded_and_the_others_are_compared(tiny_data: Path, tmp_path: Path) -> None:
+    """A damaged checkpoint, as a stand-in for anything that ends one run and no other."""
     folder = tmp_path / "cmp"
     begun = delineate(str(tiny_data), *ASKED, "--candidate", "third=network:unet,training.lr=1e-4", "--out", str(folder))
     assert begun.returncode == 0, begun.stderr

@@ -241,7 +241,10 @@ def test_results_expire(serve: Callable[..., TestClient], monkeypatch: pytest.Mo
     while client.get(f"/v1/jobs/{name}").status_code != 404 and time.monotonic() < until:
         time.sleep(0.1)
     problem(client.get(f"/v1/jobs/{name}/result"), 404, "job-unknown")
-    assert list((tmp_path / "state" / "jobs").iterdir()) == []
+    folder = tmp_path / "state" / "jobs"
+    while any(folder.iterdir()) and time.monotonic() < until:  # the name goes first, then the files
+        time.sleep(0.05)
+    assert list(folder.iterdir()) == []
 
 
 def test_what_is_stored_is_bounded(serve: Callable[..., TestClient]) -> None:

@@ -26,8 +26,15 @@ ASKED = (
 FULL = ("--losses", "dice,bce_dice", "--folds", "2")
 
 
+#: A test run in the background would have Ctrl-C ignored.
+_MAIN = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from delineate.cli.main import main; sys.exit(main(['compare', *sys.argv[1:]]))"
+)
+
+
 def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "delineate", "compare", *arguments]
+    return [sys.executable, "-c", _MAIN, *arguments]
 
 
 def delineate(*arguments: str) -> subprocess.CompletedProcess[str]:

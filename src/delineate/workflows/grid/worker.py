@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -102,6 +103,8 @@ def main() -> int:
         channel.write(json.dumps(message) + "\n")
         channel.flush()
 
+    # Also where the grid was begun in the background, with Ctrl-C ignored: this signal is the grid's own word to stop.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         for line in _lines():
             tell({"kind": "end", "state": work_one(Path(line), tell)})

@@ -67,7 +67,9 @@ def measure(pairs: int, parent: Path | None = None) -> dict[str, Any]:
         }
         for name, values in seconds.items()
     }
-    ratio = {name: round(facts[name]["seconds"][-1] / facts["pillow"]["seconds"][-1], 2) for name in facts if name != "pillow"}
+    ratio = {
+        name: round(facts[name]["seconds"][-1] / max(facts["pillow"]["seconds"][-1], 1e-3), 2) for name in facts if name != "pillow"
+    }
     return measuring.document("scan_speed", "cpu", {"files": [2 * count for count in sizes], "work": facts, "times_pillow": ratio})
 
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from delineate.dataset import fold_cases
-from delineate.domain import Case
 from delineate.errors import RunError
 from delineate.evaluation import person_values, read_cases_csv
 from delineate.events import EventSink, Note, discard
@@ -18,9 +16,9 @@ from delineate.export import network_sha256, stamp_record, write_ensemble
 from delineate.inference import ModelFile, paired_interval
 from delineate.recipe import Recipe, Splits, load, read_json, save_json
 from delineate.workflows.choosing import Wish, choose_on_validation
-from delineate.workflows.examine import scan_folder
 from delineate.workflows.fold import SCORING_ENGINE
 from delineate.workflows.folder import RunFolder
+from delineate.workflows.own_cases import own_cases
 from delineate.workflows.scorecard import score_parts, write_summary
 
 
@@ -64,7 +62,7 @@ def ensemble(
         return Ensemble(out, len(paths), None, None)
     splits, runs = shared
     folder = out.parent / f"{out.stem}-evaluation"
-    recipe, parts = _parts(runs[0], splits, on_event)
+    recipe, parts = load(Recipe, runs[0].need("recipe.json")), own_cases(runs[0], splits, on_event)
     chosen = choose_on_validation(
         out,
         parts["validation"],
@@ -109,14 +107,6 @@ def _shared_split(sources: Sequence[Path]) -> tuple[Splits, list[RunFolder]] | N
     data = [read_json(run / "dataset.json").get("sha256") for run in runs if (run / "dataset.json").exists()]
     same = all(other.folds == splits[0].folds for other in splits) and len(set(data)) == 1 and len(data) == len(runs)
     return (splits[0], runs) if same and len(splits[0].folds) == 1 and splits[0].folds[0].get("validation") else None
-
-
-def _parts(run: RunFolder, splits: Splits, on_event: EventSink) -> tuple[Recipe, dict[str, Sequence[Case]]]:
-    options = run.options()
-    scan = scan_folder(options.data, options.reading, on_event)
-    unusable = set(read_json(run.need("unusable.json")))
-    found = fold_cases([case for case in scan.cases if case.masks and case.id not in unusable], splits, 0)
-    return load(Recipe, run.need("recipe.json")), {part: tuple(mine) for part, mine in found.items()}
 
 
 def _against_best(runs: Sequence[RunFolder], folder: Path) -> dict[str, Any]:

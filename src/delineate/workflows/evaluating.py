@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delineate.dataset import fold_cases, infer_mask_rule
+from delineate.dataset import infer_mask_rule
 from delineate.domain import IGNORE, LabelSet
 from delineate.errors import DataError, UsageError
 from delineate.events import EventSink, Note, discard
 from delineate.inference import ModelFile
-from delineate.recipe import MaskRule, Recipe, Scoring, Splits, load, read_json
+from delineate.recipe import MaskRule, Recipe, Scoring, load
 from delineate.workflows.examine import scan_folder
 from delineate.workflows.fold import SCORING_ENGINE
 from delineate.workflows.folder import RunFolder
 from delineate.workflows.options import DataOptions
+from delineate.workflows.own_cases import only_split, own_cases
 from delineate.workflows.scorecard import score_parts, write_summary
 
 
@@ -71,14 +72,9 @@ def _own_persons(
     folder: RunFolder, out: Path, engine: str, threads: int | None, nsd_tolerance: float | None, on_event: EventSink
 ) -> Evaluation:
     model = folder.need("model.onnx")
-    options = folder.options()
-    splits = load(Splits, folder.need("splits.json"))
-    if len(splits.folds) > 1:
-        raise UsageError("evaluate-folds", path=folder.path)
+    splits = only_split(folder, "evaluate-folds")
     recipe = load(Recipe, folder.need("recipe.json"))
-    scan = scan_folder(options.data, options.reading, on_event)
-    unusable = set(read_json(folder.need("unusable.json")))
-    parts = fold_cases([case for case in scan.cases if case.masks and case.id not in unusable], splits, 0)
+    parts = own_cases(folder, splits, on_event)
     wanted = {part: parts[part] for part in ("test", "validation") if parts[part]}
     began = time.monotonic()
     scoring = recipe.scoring if nsd_tolerance is None else Scoring(nsd_tolerance=nsd_tolerance)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from delineate.dataset import fold_cases
 from delineate.domain import Case, Source
 from delineate.errors import MissingExtra, RunError, UsageError
 from delineate.events import EventSink, Note, discard
@@ -17,10 +16,10 @@ from delineate.inference import ModelFile
 from delineate.inference.engines import import_openvino, openvino_installed, physical_cores, registry
 from delineate.inference.inputs import collect
 from delineate.inference.trial import MAX_DIFFERENCE, disagreement
-from delineate.recipe import Recipe, Splits, load, read_json, save_json
-from delineate.workflows.examine import scan_folder
+from delineate.recipe import Recipe, load, save_json
 from delineate.workflows.fold import SCORING_ENGINE
 from delineate.workflows.folder import RunFolder
+from delineate.workflows.own_cases import only_split, own_cases
 from delineate.workflows.stages import stage
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _int8(
     calibration: Sequence[Case] = []
     if Path(run).is_dir():
         folder = RunFolder(Path(run))
-        parts = _cases_of_run(folder, on_event)
+        parts = own_cases(folder, only_split(folder, "export-folds"), on_event)
         rule = load(Recipe, folder.need("recipe.json")).masks
         calibration = parts["train"]
         scored = {part: parts[part] for part in ("validation", "test")}
@@ -154,15 +153,3 @@ def _int8(
         on_event(Note("int8-not-scored", {"path": place}, "warning"))
     write_int8(made, model, place, margin)
     return Export("int8", (place,), made)
-
-
-def _cases_of_run(folder: RunFolder, on_event: EventSink) -> dict[str, Sequence[Case]]:
-    """The run's labelled cases by part."""
-    options = folder.options()
-    splits = load(Splits, folder.need("splits.json"))
-    if len(splits.folds) > 1:
-        raise UsageError("export-folds", path=folder.path)
-    unusable = set(read_json(folder.need("unusable.json")))
-    scan = scan_folder(options.data, options.reading, on_event)
-    found = fold_cases([case for case in scan.cases if case.masks and case.id not in unusable], splits, 0)
-    return {part: tuple(found.get(part, ())) for part in ("train", "validation", "test")}

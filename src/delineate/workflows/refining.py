@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from delineate.dataset import fold_cases
 from delineate.errors import RunError, UsageError
 from delineate.events import EventSink, discard
-from delineate.recipe import Recipe, Splits, load, read_json, save_json
+from delineate.recipe import Recipe, load, save_json
 from delineate.report import write_report
 from delineate.workflows.choosing import Wish, choose_on_validation
 from delineate.workflows.evaluating import evaluate
-from delineate.workflows.examine import scan_folder
 from delineate.workflows.fold import SCORING_ENGINE
 from delineate.workflows.folder import RunFolder
+from delineate.workflows.own_cases import only_split, own_cases
 
 _HEAVY = ("checkpoints", "cache", "tensorboard")
 
@@ -67,16 +66,12 @@ def refine(
         if not 0 < value < 1:
             raise UsageError("not-a-share", name=name, value=value)
     folder = RunFolder(Path(run))
-    splits = load(Splits, folder.need("splits.json"))
-    if len(splits.folds) > 1:
-        raise UsageError("evaluate-folds", path=folder.path)
+    splits = only_split(folder, "evaluate-folds")
     folder.need("model.onnx")
     if out is not None and Path(out).resolve() != folder.path.resolve():
         folder = _copied(folder, Path(out))
-    options, recipe = folder.options(), load(Recipe, folder.need("recipe.json"))
-    scan = scan_folder(options.data, options.reading, on_event)
-    unusable = set(read_json(folder.need("unusable.json")))
-    parts = fold_cases([case for case in scan.cases if case.masks and case.id not in unusable], splits, 0)
+    recipe = load(Recipe, folder.need("recipe.json"))
+    parts = own_cases(folder, splits, on_event)
     if not parts["validation"]:
         raise RunError("refine-no-validation", path=folder.path)
     from delineate.export import network_sha256, stamp_record

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.comparison import Candidate, Comparison, FinishedRun
-from delineate.dataset import fold_cases
 from delineate.domain import Case, LabelSet
 from delineate.errors import DelineateError, RunError
 from delineate.evaluation import GroupScore, busiest_plane
@@ -26,11 +25,12 @@ from delineate.evaluation.side_by_side import (
 )
 from delineate.events import EventSink, Progress, discard
 from delineate.inference import ModelFile, Predictor, clean_labels
-from delineate.recipe import Recipe, Splits, load, read_json, save_json
+from delineate.recipe import Recipe, Splits, load, save_json
 from delineate.workflows.examine import scan_folder
 from delineate.workflows.fold import SCORING_ENGINE
 from delineate.workflows.folder import RunFolder
 from delineate.workflows.options import DataOptions
+from delineate.workflows.own_cases import own_cases
 from delineate.workflows.results import for_the_eye
 from delineate.workflows.scoring import GroupPrediction, predict_groups
 
@@ -134,10 +134,9 @@ def _by_model(run: FinishedRun, groups: set[str], scans: Scans) -> Iterator[tupl
         raise RunError("run-missing", path=run.folder)
     options = folder.options()
     cases = _cases(options.data, options.reading, scans)
-    unusable = set(read_json(folder.need("unusable.json")))
     splits = load(Splits, folder.need("splits.json"))
     for number in range(len(splits.folds)):
-        tested = fold_cases([case for case in cases if case.masks and case.id not in unusable], splits, number)["test"]
+        tested = own_cases(folder, splits, discard, fold=number, cases=cases)["test"]
         wanted = [case for case in tested if {printable(case.group), printable(case.id)} & groups]
         if wanted:
             model = folder.model if len(splits.folds) == 1 else run.folder / f"fold_{number}" / "model.onnx"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from delineate.dataset import fingerprint_of, fold_cases, split_key
 from delineate.dataset.checks import blocking
@@ -18,22 +18,17 @@ from delineate.planning import Draft, Machine, apply_overrides, draft_recipe, pl
 from delineate.planning.schedule import VALIDATION_SHARE
 from delineate.recipe import Reason, Recipe, Splits, save_json
 from delineate.workflows.dataset_record import dataset_record
-from delineate.workflows.deciding import MARGIN, beside_training, head_labels, task_of
+from delineate.workflows.deciding import beside_training, head_labels, task_of
 from delineate.workflows.examine import Examined, examine, save_findings, save_page
 from delineate.workflows.folder import Clock
 from delineate.workflows.grid.candidates import Candidate, candidates_of
 from delineate.workflows.grid.options import GridOptions
 from delineate.workflows.grid.plan import GridPlan, PlannedCandidate
+from delineate.workflows.grid.reckoning import Reckoning, mean
 from delineate.workflows.grid.timing import StepCosts
 from delineate.workflows.stages import stage
 
-#: With fewer steps than this a network has learned so little that the comparison would be one of beginnings.
-LEAST_STEPS = 100
 Part = Literal["train", "validation", "test"]
-#: Seconds that the statistics and the page at the end take.
-CONCLUDING = 15.0
-#: Runs beside each other share the memory's bandwidth and slow each other down.
-SIDE_BY_SIDE = 0.12
 
 
 @dataclass(frozen=True)
@@ -89,8 +84,6 @@ def _plan(
     jobs: int,
     clock: Clock,
 ) -> GridPlan:
-    from delineate.training import machine_profile
-
     parts = [fold_cases(found.usable, splits, number) for number in range(len(splits.folds))]
     fingerprints = []
     for mine in parts:
@@ -98,47 +91,34 @@ def _plan(
         fingerprints.append(fingerprint_of(found.facts, found.scan, found.labels, persons=persons))
     drafts = [draft_recipe(fingerprint, found.rule, found.labels) for fingerprint in fingerprints]
     draft = drafts[0] if options.size is None else Draft(drafts[0].recipe, (options.size,), drafts[0].crop)
-    profile = machine_profile(options.device)
-    threads = options.threads or max(1, profile.threads // jobs)
-    computing = {
-        "precision": profile.precision,
-        "channels_last": profile.channels_last,
-        "threads": threads,
-        "device": profile.device,
-    }
-    base = draft.recipe.model_copy(update={"training": draft.recipe.training.model_copy(update=computing)})
-    base = apply_overrides(base, {k: v for k, v in options.settings.items() if not k.startswith("network")})
+    base = _computing(draft.recipe, options, jobs)
     _can_be_made(candidates, base, options)
     timed = _with_settings(candidates, options)
     costs = StepCosts(timed, base, draft, quick=options.epochs is not None)
     count = _counted(found, parts[0])
-    waves = math.ceil(len(candidates) * options.seeds * len(parts) / jobs)
-
-    def beside(size: tuple[int, int]) -> float:
-        """Seconds of a run beside its training, the mean over candidates."""
-        return count.reserve + count.predicted * _mean([costs.inference(c, size) for c in timed])
-
-    def mean_step(width: int, size: tuple[int, int], batch: int) -> float:
-        return _mean([costs.at(c, size, batch) for c in timed])
-
-    mean_step(0, draft.sizes[-1], 8)  # measure now, so that measuring is counted as time already used
-    seconds = None
-    caching = count.caching * len(parts)
-    slower = 1 + SIDE_BY_SIDE if jobs > 1 else 1.0
-    if options.budget is not None:
-        left = options.budget * (1 - MARGIN) - clock.elapsed() - CONCLUDING - caching
-        seconds = max(1.0, (left / waves - beside(draft.sizes[0])) / slower)
+    reckoning = Reckoning(
+        options,
+        timed,
+        costs,
+        folds=len(parts),
+        jobs=jobs,
+        predicted=count.predicted,
+        reserve=count.reserve,
+        caching=count.caching * len(parts),
+    )
+    reckoning.mean_step(0, draft.sizes[-1], 8)  # measure now, so that measuring is counted as time already used
+    alone, together = reckoning.for_training(draft.sizes[0], clock)
     shared = plan_training(
         draft,
         Machine(
-            precision=profile.precision,
-            channels_last=profile.channels_last,
-            threads=threads,
-            device=profile.device,
-            step_seconds=mean_step,
-            plane_seconds=lambda width, size: _mean([costs.inference(c, size) for c in timed]),
+            precision=base.training.precision,
+            channels_last=base.training.channels_last,
+            threads=base.training.threads,
+            device=base.training.device,
+            step_seconds=reckoning.mean_step,
+            plane_seconds=reckoning.mean_plane,
         ),
-        seconds=seconds,
+        seconds=alone,
         epochs=options.epochs,
         validation_planes=max(1, count.validation),
         task=task_of(fingerprints[0], draft, max(1, count.train)),
@@ -146,37 +126,10 @@ def _plan(
         size=options.size,
         seed=options.seed,
     )
-    shared = apply_overrides(shared, {k: v for k, v in options.settings.items() if not k.startswith("network")})
+    shared = apply_overrides(shared, _shared_settings(options))
     stages = shared.training.stages
-    per_step = {c.name: costs.seconds(c, stages) * slower for c in timed}
-    steps = _steps(options, shared, per_step, None if seconds is None else seconds * slower)
-    epochs = max(1, math.ceil(shared.training.steps / shared.training.epoch_steps))
-    batch = sum((s.until - p) * s.batch for s, p in zip(stages, (0.0, *(s.until for s in stages)), strict=False))
-    planned = [
-        PlannedCandidate(
-            **candidate.model_dump(),
-            steps=steps[candidate.name],
-            epoch_steps=max(1, math.ceil(steps[candidate.name] / epochs)),
-            images=round(steps[candidate.name] * batch),
-            step_seconds=round(per_step[candidate.name], 5),
-        )
-        for candidate in timed
-    ]
-    overhead = beside(stages[-1].size)
-    one = [c.steps * c.step_seconds / (1 - VALIDATION_SHARE) + overhead for c in planned]
-    total = clock.elapsed() + caching + CONCLUDING + _mean(one) * waves
-    if options.budget is not None and min(steps.values()) < LEAST_STEPS:
-        need = [LEAST_STEPS * c.step_seconds / (1 - VALIDATION_SHARE) + overhead for c in planned]
-        worst = _mean(need) if options.equal == "steps" else max(need)
-        enough = (clock.elapsed() + caching + CONCLUDING + worst * waves) / (1 - MARGIN)
-        raise UsageError(
-            "grid-budget-too-small",
-            budget=round(options.budget / 60, 1),
-            runs=len(candidates) * options.seeds * len(parts),
-            steps=min(steps.values()),
-            least=LEAST_STEPS,
-            enough=math.ceil(enough * 1.05 / 60),
-        )
+    planned = _planned(options, timed, shared, {c.name: reckoning.step(c, stages) for c in timed}, together)
+    total = reckoning.total(planned, stages[-1].size, clock)
     _save_shared(shared, drafts, fingerprints, folder)
     return GridPlan(
         candidates=tuple(planned),
@@ -189,13 +142,48 @@ def _plan(
         threads=shared.training.threads,
         device=shared.training.device,
         precision=shared.training.precision,
-        run_overhead=round(overhead, 2),
+        run_overhead=round(reckoning.beside(stages[-1].size), 2),
         seconds=round(total, 1),
     )
 
 
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+def _computing(recipe: Recipe, options: GridOptions, jobs: int) -> Recipe:
+    """The recipe with what this machine does best, shared by so many runs at a time, and with the settings for all."""
+    from delineate.training import machine_profile
+
+    profile = machine_profile(options.device)
+    computing = {
+        "precision": profile.precision,
+        "channels_last": profile.channels_last,
+        "threads": options.threads or max(1, profile.threads // jobs),
+        "device": profile.device,
+    }
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=computing)})
+    return apply_overrides(recipe, _shared_settings(options))
+
+
+def _shared_settings(options: GridOptions) -> dict[str, Any]:
+    """Those of networks are each candidate's own: see :func:`_with_settings`."""
+    return {key: value for key, value in options.settings.items() if not key.startswith("network")}
+
+
+def _planned(
+    options: GridOptions, candidates: Sequence[Candidate], shared: Recipe, per_step: dict[str, float], seconds: float | None
+) -> list[PlannedCandidate]:
+    """``per_step``: seconds of a step by name; ``seconds``: of training, where there is a budget."""
+    stages, steps = shared.training.stages, _steps(options, shared, per_step, seconds)
+    epochs = max(1, math.ceil(shared.training.steps / shared.training.epoch_steps))
+    batch = sum((s.until - p) * s.batch for s, p in zip(stages, (0.0, *(s.until for s in stages)), strict=False))
+    return [
+        PlannedCandidate(
+            **candidate.model_dump(),
+            steps=steps[candidate.name],
+            epoch_steps=max(1, math.ceil(steps[candidate.name] / epochs)),
+            images=round(steps[candidate.name] * batch),
+            step_seconds=round(per_step[candidate.name], 5),
+        )
+        for candidate in candidates
+    ]
 
 
 def _with_settings(candidates: Sequence[Candidate], options: GridOptions) -> list[Candidate]:
@@ -238,7 +226,7 @@ def _steps(options: GridOptions, shared: Recipe, per_step: dict[str, float], sec
     if options.equal == "steps":
         return dict.fromkeys(per_step, shared.training.steps)
     if seconds is None:  # by epochs: the time that they take on average
-        time = shared.training.steps * _mean(list(per_step.values()))
+        time = shared.training.steps * mean(list(per_step.values()))
     else:
         time = seconds * (1 - VALIDATION_SHARE)
     return {name: max(1, int(time / one)) for name, one in per_step.items()}

@@ -47,7 +47,8 @@ def note_sentences(notes: Sequence[dict[str, Any]], language: str) -> list[str]:
 def _words(params: dict[str, Any], language: str) -> dict[str, Any]:
     said = dict(params)
     if "unit" in said:
-        said["unit"] = translate(f"comparison.unit.{said['unit']}", language)
+        number = "one" if said.get("n") == 1 and "needed" not in said else "unit"
+        said["unit"] = translate(f"comparison.{number}.{said['unit']}", language)
     if "metric" in said:
         said["metric"] = translate(f"comparison.metric.{said['metric']}", language)
     for key in ("difference", "low", "high"):

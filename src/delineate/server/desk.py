@@ -16,6 +16,7 @@ from typing import Any
 from starlette.requests import Request
 
 from delineate.errors import ResourceError, UsageError
+from delineate.server.display import encode
 from delineate.server.forms import JSON, NATIVE, ZIP, answer_json, only_one, write, zipped
 from delineate.server.gate import StoppedError, Ticket
 from delineate.server.intake import GoneError, Upload
@@ -26,6 +27,8 @@ from delineate.server.unpack import open_image
 from delineate.server.work import segment
 
 _LOOK = 0.5
+#: A form of answer beside those of :mod:`delineate.server.forms`: the image itself, nothing computed.
+DISPLAY = "display"
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,9 @@ class Desk:
         began = time.perf_counter()
         settings = self._settings
         image = open_image(upload.files, upload.folder, served.predictor.record, settings)
+        if form == DISPLAY:
+            body, media = encode(image, upload.folder)
+            return Answer(body, media, {"modality": image.meta.get("modality")})
         found = segment(
             served,
             image,

@@ -14,6 +14,10 @@ from delineate.server.problems import PROBLEM
 from delineate.server.schemas import Problem
 
 UPLOAD = (400, 401, 403, 404, 406, 408, 413, 415, 422, 429, 501, 503, 507)
+#: What ``POST /v1/image`` answers: numbers as NIfTI, pictures in colour as PNG.
+DISPLAYED: dict[str, Any] = {
+    media: {"schema": {"type": "string", "format": "binary"}} for media in (TYPE_OF["nifti"], TYPE_OF["png"])
+}
 _EVERYWHERE = (403, 405, 421)
 _BOOLEAN = {"type": "string", "enum": ["true", "false"], "default": "true"}
 

@@ -21,7 +21,7 @@ from delineate.domain import LabelSet
 from delineate.errors import DelineateError, UsageError
 from delineate.server import openapi
 from delineate.server.audit import Audit
-from delineate.server.desk import Desk, Options, as_bytes
+from delineate.server.desk import DISPLAY, Desk, Options, as_bytes
 from delineate.server.forms import JSON, NATIVE, SUFFIX_OF, TYPE_OF, ZIP, only_one, wanted, zipped
 from delineate.server.intake import GoneError, Upload, receive
 from delineate.server.job_table import FAILED, FINAL, Record
@@ -106,6 +106,30 @@ def make_router(parts: Parts) -> APIRouter:
         review = answer.facts["quality"]["needs_review"]
         parts.telemetry.review.labels(served.id, str(review).lower()).inc()
         return Response(answer.body, media_type=TYPE_OF[form], headers=_headers(form, review))
+
+    @router.post(
+        "/image",
+        response_class=Response,
+        responses={200: {"content": openapi.DISPLAYED}, **openapi.problems(*openapi.UPLOAD)},
+        openapi_extra=openapi.upload_body(),
+        summary="The image as a browser can show it",
+    )
+    async def image(request: Request) -> Response:
+        await _early(request, parts.desk.check_room)
+        upload, served, options = await _received(request, parts)
+        outcome = "not-shown"
+        try:
+            answer = await parts.desk.answer(request, served, upload, DISPLAY, options, request.state.language)
+            outcome = "done"
+        except GoneError:
+            outcome = "gone"
+            parts.telemetry.gone.inc()
+            return Response(status_code=400)
+        finally:
+            _audit(parts, request, "image", served, upload, outcome)
+        modality = str(answer.facts["modality"] or "")
+        headers = {"X-Delineate-Modality": modality} if modality.isalnum() and modality.isascii() else {}
+        return Response(answer.body, media_type=answer.suffix, headers=headers)
 
     @router.post(
         "/jobs",

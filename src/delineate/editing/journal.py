@@ -30,8 +30,9 @@ SUFFIX = ".journal"
 MAX_RECORD = 4 << 30
 _HEAD = struct.Struct("<IIB")
 
-Kind = Literal["about", "base", "part", "step", "undo", "redo"]
-_KINDS: tuple[Kind, ...] = ("about", "base", "part", "step", "undo", "redo")
+Kind = Literal["about", "base", "part", "step", "undo", "redo", "predicted", "truth", "probabilities"]
+_KINDS: tuple[Kind, ...] = ("about", "base", "part", "step", "undo", "redo", "predicted", "truth", "probabilities")
+_EDITS: tuple[Kind, ...] = ("part", "step", "undo", "redo")
 
 
 class Journal:
@@ -53,12 +54,9 @@ class Journal:
             raise ResourceError("cannot-write", path=path, reason=error.strerror or str(error)) from None
 
     @staticmethod
-    def begin(about: dict[str, Any], base: bytes, folder: Path | None = None) -> Journal:
-        """A new journal of a session: JSON facts of the document, and the labels it begins with (packed)."""
-        journal = Journal((folder or state_folder()) / "unsaved" / f"{secrets.token_hex(8)}{SUFFIX}")
-        journal.add("about", json.dumps(about).encode())
-        journal.add("base", base)
-        return journal
+    def begin(folder: Path | None = None) -> Journal:
+        """A new journal under a name of its own; a session writes what it began from first."""
+        return Journal((folder or state_folder()) / "unsaved" / f"{secrets.token_hex(8)}{SUFFIX}")
 
     def add(self, kind: Kind, data: bytes = b"") -> None:
         number = _KINDS.index(kind)
@@ -135,7 +133,7 @@ def unsaved(folder: Path | None = None) -> list[Unsaved]:
             for kind, data, _ in records(path):
                 if kind == "about":
                     about = dict(json.loads(data))
-                steps += kind not in ("about", "base")
+                steps += kind in _EDITS
             if about and steps:
                 found.append(Unsaved(path, about, steps, path.stat().st_mtime))
     return sorted(found, key=lambda one: -one.written)

@@ -4,34 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from delineate.domain import LabelSet
+from delineate.editing.beginning import image_digest, take_about, unpack_labels, unpack_shares
 from delineate.editing.changes import Change, unpack
 from delineate.editing.document import Document
 from delineate.editing.journal import Journal, records
-from delineate.editing.session import Changed, Session, image_digest
-from delineate.errors import UsageError
+from delineate.editing.session import Changed, Session
+from delineate.errors import RecipeError, UsageError
 
 
 def restore(path: Path, document: Document, folder: Path | None = None, changed: Changed | None = None) -> Session:
-    """Go on with a journal's session: ``document`` (its image, just opened) gets the labels it had, steps can be undone.
+    """Go on with a journal's session: ``document`` (its image, just opened) gets the labels, prediction, probabilities (to 1/255),
+    model and reference it had, and steps can be undone.
 
     Raises UsageError ``editing-journal-damaged``, or ``editing-journal-other`` where the image is another one now.
     """
     session = Session(document, folder, changed)
     parts: list[Change] = []
     end = 0
+    fits = partial(_fits, document=document)
     try:
         for kind, data, end in records(path):  # noqa: B007 - the end of the last whole record
             if kind == "about":
                 _check(json.loads(data), document, path)
             elif kind == "base":
-                base = unpack(data)
-                _fits(base, document)
-                for change in base:
-                    change.apply(document.edited)
+                document.edited = unpack_labels(data, document, fits)
+            elif kind == "predicted":
+                document.predicted = unpack_labels(data, document, fits)
+            elif kind == "truth":
+                document.truth = unpack_labels(data, document, fits)
+            elif kind == "probabilities":
+                document.probabilities = unpack_shares(data, document)
             elif kind == "part":
                 parts += (part := unpack(data))
                 _fits(part, document)
@@ -56,9 +62,9 @@ def restore(path: Path, document: Document, folder: Path | None = None, changed:
                     session.stack.follow_undo()
                 else:
                     session.stack.follow_redo(changes)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, RecipeError) as error:
         raise UsageError("editing-journal-damaged", path=path, reason=str(error)) from error
-    session.journal = Journal(path, keep=end)
+    session.take_journal(Journal(path, keep=end))
     if parts:  # killed within a stroke
         session.stack.begin("brush")
         for change in parts:
@@ -71,12 +77,7 @@ def restore(path: Path, document: Document, folder: Path | None = None, changed:
 def _check(about: dict[str, Any], document: Document, path: Path) -> None:
     if about["sha256"] != image_digest(document):
         raise UsageError("editing-journal-other", path=path, image=about["image"] or "-")
-    names = LabelSet.model_validate(about["labels"])
-    if names != document.label_set:
-        document.label_set = names
-        if document.edited.shape[0] != document.layers:
-            document.edited = document.edited[:1].repeat(document.layers, axis=0)
-    document.edited[:] = 0
+    take_about(about, document)
 
 
 def _fits(changes: Sequence[Change], document: Document) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import Field
 
 from delineate.domain import LabelSet
+from delineate.editing.beginning import image_digest
 from delineate.editing.document import Document
-from delineate.editing.session import image_digest
 from delineate.errors import ResourceError, UsageError
 from delineate.formats import write_labels
 from delineate.formats.sniff import suffix_of

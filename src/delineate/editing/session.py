@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
-
-from delineate.editing.changes import Change, Labels, pack
+from delineate.editing.beginning import Beginning
+from delineate.editing.changes import Change, pack
 from delineate.editing.document import Document
-from delineate.editing.journal import Journal
-from delineate.editing.planes import whole
+from delineate.editing.journal import Journal, Kind
 from delineate.editing.undo import UndoStack
+from delineate.errors import ResourceError
 
 Changed = Callable[[Sequence[Change]], None]
 
@@ -21,116 +18,155 @@ Changed = Callable[[Sequence[Change]], None]
 class Session:
     """A document being edited. The journal begins with the first edit, so that looking leaves nothing behind.
 
-    ``changed`` is called with what was applied or reverted (a window redraws those boxes).
+    ``changed`` is called with what was applied or reverted (a window redraws those boxes). ``unprotected`` is an error to be shown
+    where the disk refuses the journal: editing goes on, and only saving keeps it.
+    A new prediction in the document begins anew: steps and journal of the labels it replaced are forgotten.
     """
 
     def __init__(self, document: Document, folder: Path | None = None, changed: Changed | None = None) -> None:
         self.document = document
         self.stack = UndoStack()
         self.journal: Journal | None = None
+        self.unprotected: ResourceError | None = None
         self._folder = folder
         self._changed = changed or (lambda _: None)
+        self._edited = document.edited
+        self._beginning: Beginning | None = None
+        self._stale: list[Path] = []
+
+    def prepare(self) -> None:
+        """Make the journal's beginning ready in a thread, so that the first stroke need not wait: when a document is open."""
+        self._follow_document()
+        if self.journal is None and (self._beginning is None or not self._beginning.is_of(self.document)):
+            self._beginning = Beginning(self.document)
 
     def do(self, name: str, changes: Change | Sequence[Change] | None) -> bool:
         """Apply a tool's changes as one step called ``name``; whether there was anything to do."""
         parts = [] if changes is None else [changes] if isinstance(changes, Change) else list(changes)
         if not parts:
             return False
-        journal = self._begun()
+        self._begun()
         for change in parts:
             self.document.apply(change)
-        journal.add("step", _named(name, self.stack.push(name, parts)))
+        self._log("step", _named(name, self.stack.push(name, parts)))
         self._changed(parts)
         return True
 
     def begin(self, name: str) -> None:
         """A stroke begins: its parts become one step."""
+        self._follow_document()
         self.stack.begin(name)
 
     def add(self, change: Change | None) -> None:
         if change is not None:
-            journal = self._begun()
+            self._begun()
             self.document.apply(change)
             self.stack.add(change)
-            journal.add("part", pack([change]))
+            self._log("part", pack([change]))
             self._changed([change])
 
     def end(self, name: str) -> bool:
         """The stroke ends; whether it changed anything."""
         blob = self.stack.end(self.document.edited)
-        if self.journal is not None:
-            self.journal.add("step", _named(name, blob or pack([])))
+        self._log("step", _named(name, blob or pack([])))
         return blob is not None
 
     def undo(self) -> bool:
         """Take the last step back; whether there was one."""
+        self._follow_document()
         if not self.stack.done:
             return False
-        journal = self._begun()
-        back = [Change(c.layer, c.box, c.after, c.before) for c in self.stack.undo()]
-        self._again("undo", back, journal)
+        self._begun()
+        self._again("undo", [Change(c.layer, c.box, c.after, c.before) for c in self.stack.undo()])
         return True
 
     def redo(self) -> bool:
         """Do the step that was undone last again; whether there was one."""
+        self._follow_document()
         if not self.stack.undone:
             return False
-        journal = self._begun()
-        self._again("redo", self.stack.redo(), journal)
+        self._begun()
+        self._again("redo", self.stack.redo())
         return True
 
     def saved(self) -> None:
         """The labels are in a file: nothing is unsaved, the steps can still be undone (which begins a new journal)."""
         self.document.mark_saved()
-        if self.journal is not None:
-            self.journal.close(remove=True)
-            self.journal = None
+        self._forget_journal()
+        self.prepare()
 
     def close(self, keep: bool = False) -> None:
         """End; ``keep`` leaves unsaved work to be restored later, otherwise it is given up."""
-        if self.journal is not None:
-            self.journal.close(remove=not (keep and self.document.dirty))
-            self.journal = None
+        if keep and self.document.dirty:
+            if self.journal is not None:
+                self._write_rest(wait=True)
+            if self.journal is not None:
+                self.journal.close(remove=False)
+                self.journal = None
+        else:
+            self._forget_journal()
         self.stack.close()
 
-    def _again(self, kind: Literal["undo", "redo"], changes: Sequence[Change], journal: Journal) -> None:
+    def take_journal(self, journal: Journal) -> None:
+        """Go on in a journal that was just replayed onto the document."""
+        self.journal, self._edited = journal, self.document.edited
+
+    def _again(self, kind: Kind, changes: Sequence[Change]) -> None:
         for change in changes:
             self.document.apply(change)
         # with the changes themselves: a journal begun after a save does not hold the steps before it
-        journal.add(kind, pack(changes))
+        self._log(kind, pack(changes))
         self._changed(changes)
 
-    def _begun(self) -> Journal:
-        if self.journal is None:
-            self.journal = Journal.begin(_about(self.document), _based(self.document.edited), self._folder)
-        return self.journal
+    def _begun(self) -> None:
+        """Before every edit: there is a journal, or it is known why not."""
+        self._follow_document()
+        if self.journal is None and self.unprotected is None:
+            self.prepare()
+            assert self._beginning is not None
+            try:
+                self.journal = Journal.begin(self._folder)
+                self._beginning.write(self.journal)
+            except ResourceError as error:
+                self._give_up(error)
 
+    def _log(self, kind: Kind, data: bytes) -> None:
+        if self.journal is not None:
+            try:
+                self.journal.add(kind, data)
+            except ResourceError as error:
+                self._give_up(error)
+        self._write_rest()
 
-def image_digest(document: Document) -> str:
-    """SHA-256 (FIPS 180-4) of the image's pixels in the file's own order, with their shape and type."""
-    pixels = document.image.pixels
-    digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype.name}".encode())
-    for channel in pixels:
-        for plane in channel if channel.ndim == 3 else [channel]:
-            digest.update(plane.tobytes())
-    return digest.hexdigest()
+    def _write_rest(self, wait: bool = False) -> None:
+        if self.journal is not None and self._beginning is not None:
+            try:
+                if self._beginning.write_rest(self.journal, wait):
+                    self._beginning = None
+            except ResourceError as error:
+                self._give_up(error)
 
+    def _give_up(self, error: ResourceError) -> None:
+        """What the journal holds stays until the work is saved: an older state is better than none."""
+        self.unprotected = error
+        if self.journal is not None:
+            self._stale.append(self.journal.path)
+            self.journal.close(remove=False)
+            self.journal = None
 
-def _about(document: Document) -> dict[str, Any]:
-    path = document.image.path
-    return {
-        "image": "" if path is None else str(path.absolute()),
-        "sha256": image_digest(document),
-        "shape": list(document.edited.shape),
-        "labels": document.label_set.model_dump(mode="json"),
-        "model": None if document.model is None else document.model.name,
-    }
+    def _forget_journal(self) -> None:
+        if self.journal is not None:
+            self.journal.close(remove=True)
+        for path in self._stale:
+            path.unlink(missing_ok=True)
+        self.journal, self.unprotected, self._beginning, self._stale = None, None, None, []
 
-
-def _based(labels: Labels) -> bytes:
-    """The labels as changes from nothing."""
-    shape = (labels.shape[1], labels.shape[2], labels.shape[3])
-    return pack([Change(k, whole(shape), np.zeros_like(layer), layer) for k, layer in enumerate(labels)])
+    def _follow_document(self) -> None:
+        if self.document.edited is not self._edited:
+            self._edited = self.document.edited
+            self._forget_journal()
+            self.stack.close()
+            self.stack = UndoStack()
 
 
 def _named(name: str, blob: bytes) -> bytes:

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from delineate.errors import DelineateError, ResourceError, UsageError
 from delineate.server import openapi
 from delineate.server.audit import Audit
+from delineate.server.browser import make_browser_router
 from delineate.server.desk import Desk
 from delineate.server.guard import Guard
 from delineate.server.jobs import Jobs
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Guard, settings=settings, telemetry=parts.telemetry)
     app.add_middleware(Headers)
     app.include_router(make_router(parts))
+    app.include_router(make_browser_router(parts.shelf))
     _add_supervision(app, parts)
     _add_pages(app)
     _add_errors(app)

@@ -29,7 +29,7 @@ STATUS = {
     "model-unknown": 404, "model-needed": 400, "not-acceptable": 406, "one-file-a-class": 406, "image-unfamiliar": 422,
     "server-busy": 429, "server-closing": 503, "storage-full": 507, "work-too-long": 503, "work-cancelled": 409,
     "token-wrong": 401, "host-wrong": 421, "cross-site": 403, "path-unknown": 404, "method-wrong": 405, "request-wrong": 400,
-    "job-unknown": 404, "job-not-done": 409, "job-crashed": 422, "server-bug": 500,
+    "browser-unable": 404, "job-unknown": 404, "job-not-done": 409, "job-crashed": 422, "server-bug": 500,
 }  # fmt: skip
 _RETRY = {429, 503}
 

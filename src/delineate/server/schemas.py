@@ -26,7 +26,8 @@ class ModelInput(BaseModel):
 
 
 class Model(BaseModel):
-    """A served model. ``stale``: the file changed since it was opened, the one opened is served until SIGHUP."""
+    """A served model. ``stale``: the file changed since it was opened, the one opened is served until SIGHUP. ``browser``: it can
+    run in the client's own browser (``/v1/models/ID/browser/``)."""
 
     id: str
     name: str
@@ -40,6 +41,7 @@ class Model(BaseModel):
     intended_use: str
     limits: list[str]
     engine: str
+    browser: bool
     knows_doubt: bool
     formats: list[str]
     notes: list[str]

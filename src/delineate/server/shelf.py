@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from delineate.errors import UsageError
-from delineate.i18n import has, translate
 from delineate.inference import ModelFile
+from delineate.portable import can_write, obstacle
+from delineate.portable.card import intended_use, limits, notes
 from delineate.server.gate import MOST_TOGETHER, SharedPredictor
 from delineate.server.settings import Settings
-
-_FEW, _SOME = 10, 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +110,6 @@ def describe(served: Served, language: str, default: bool) -> dict[str, Any]:
     """What ``GET /v1/models`` says of a model."""
     record = served.predictor.record
     prep = record.preprocessing
-    intended = record.provenance.get("intended_use")
     return {
         "id": served.id,
         "name": record.name,
@@ -129,32 +127,10 @@ def describe(served: Served, language: str, default: bool) -> dict[str, Any]:
             "slices_form_volumes": record.provenance.get("slices_form_volumes") is True,
         },
         "scores": record.scores,
-        "intended_use": intended if isinstance(intended, str) else translate("server.intended-use", language),
-        "limits": _limits(served, language),
+        "intended_use": intended_use(record, language),
+        "limits": limits(record, language),
         "engine": served.predictor.engine,
+        "browser": can_write() and obstacle(served.predictor.model) is None,
         "knows_doubt": record.review is not None or record.familiar is not None,
-        "notes": [translate(f"server.note.{note}", language) if has(f"server.note.{note}") else note for note in record.notes],
+        "notes": notes(record, language),
     }
-
-
-def _limits(served: Served, language: str) -> list[str]:
-    """Sentences of the report that the model file's own record supports, the gravest first."""
-    record = served.predictor.record
-    found: list[tuple[str, dict[str, Any]]] = []
-    if record.provenance.get("synthetic") is True:
-        found.append(("synthetic", {}))
-    part = next((name for name in ("test", "out_of_fold", "validation") if isinstance(record.scores.get(name), dict)), None)
-    if part is None:
-        found.append(("unscored", {}))
-    else:
-        numbers = record.scores[part]
-        n, unit = numbers.get("n"), numbers.get("unit", "patient")
-        if part == "validation":
-            found.append(("validation-only", {}))
-        if isinstance(n, int) and n < _SOME:
-            who = translate(f"report.who.{part}.{unit}", language)
-            found.append(("few" if n < _FEW else "some", {"n": n, "who": who}))
-        if unit in ("image", "block"):
-            found.append((f"unit-{unit}", {}))
-    found += [("source", {}), ("reader", {}), ("purpose", {})]
-    return [translate(f"report.limit.{code}", language, **params) for code, params in found]

@@ -6,16 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from delineate.domain import Geometry, Image, LabelSet
-from delineate.editing import tools
+from delineate.editing import beginning, tools
 from delineate.editing.beginning import Beginning
+from delineate.editing.changes import Labels
 from delineate.editing.document import Document
-from delineate.editing.journal import Journal, unsaved
+from delineate.editing.journal import Journal, records, unsaved
 from delineate.editing.planes import Plane
 from delineate.editing.recovery import restore
 from delineate.editing.reviewed import ReviewRecord, save_reviewed
@@ -59,6 +61,7 @@ def test_killed_while_correcting_a_prediction(tmp_path: Path) -> None:
         session = Session(segmented(), Path(sys.argv[1]))
         session.prepare()
         edited(session)
+        session.settle()
         session.begin("brush")
         while True:  # killed while it paints
             for place in range(20):
@@ -160,6 +163,37 @@ def test_what_was_made_ready_is_not_used_for_other_labels(tmp_path: Path) -> Non
     assert not ready.is_of(document)
 
 
+def test_edits_do_not_wait_for_the_beginning_and_are_not_lost_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels packed while they are edited, and written after the edits, still give the state."""
+    gate = threading.Event()
+    pack_labels = beginning._packed
+
+    def slow(labels: Labels) -> bytes:
+        gate.wait(10)
+        return pack_labels(labels)
+
+    monkeypatch.setattr(beginning, "_packed", slow)
+    session = Session(segmented(), tmp_path)
+    session.prepare()
+    edited(session)
+    session.do("brush", tools.brush(session.document, Plane.AXIAL, 1, [(5, 5)], 4, 1))
+    assert session.journal is not None
+    kinds = [kind for kind, _, _ in records(session.journal.path)]
+    assert "base" not in kinds
+    assert kinds.count("step") == 3
+    assert not unsaved(tmp_path)
+    gate.set()
+    session.close(keep=True)
+    (found,) = unsaved(tmp_path)
+    document = opened()
+    restored = restore(found.path, document, tmp_path)
+    assert np.array_equal(document.edited, session.document.edited)
+    while restored.undo():
+        pass
+    assert np.array_equal(document.edited, document.predicted)
+    restored.close()
+
+
 def test_probabilities_of_another_image_are_damage(tmp_path: Path) -> None:
     session = Session(segmented(), tmp_path)
     edited(session)
@@ -178,6 +212,7 @@ def test_a_full_disk_stops_the_journal_and_not_the_work(tmp_path: Path) -> None:
     document = segmented()
     session = Session(document, tmp_path)
     edited(session)
+    session.settle()
     assert session.journal is not None
     kept = session.journal.path
     full = os.open("/dev/full", os.O_WRONLY)

@@ -63,6 +63,7 @@ def test_a_replayed_journal_is_the_state(tmp_path_factory: pytest.TempPathFactor
         assert not unsaved(folder)
         return
     path = session.journal.path
+    session.settle()
     assert not unsaved(folder)  # it is open
     os.close(session.journal._file)  # what the system does with a killed process
     again = fresh()
@@ -81,6 +82,7 @@ def test_a_torn_record_ends_the_journal(tmp_path: Path) -> None:
     document = fresh()
     session = Session(document, tmp_path)
     session.do("brush", dab(document, 8, 8))
+    session.settle()
     first = document.edited.copy()
     session.do("brush", dab(document, 20, 20))
     session.close(keep=True)
@@ -127,6 +129,7 @@ def test_killed_within_a_stroke_loses_nothing(tmp_path: Path) -> None:
         session.do("brush", dab(document, 5, 5))
         session.begin("brush")
         session.add(dab(document, 20, 20))
+        session.settle()
         print("ready", flush=True)
         time.sleep(600)
     """

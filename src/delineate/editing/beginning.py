@@ -1,8 +1,7 @@
 """What a session began from, so that after a crash all of it is there again: the image it belongs to, the labels, the prediction
 and its model, the reference, the probabilities.
 
-Packing a large volume takes longer than a stroke may, so it is done in a thread as soon as a document is open; the first edit
-only waits for what is not ready yet.
+Packing a large volume takes longer than a stroke may, so a thread does it, from when a document is open; no edit waits for it.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,46 +22,89 @@ from delineate.domain import LabelSet
 from delineate.editing.changes import Change, Labels, change_to, pack, unpack
 from delineate.editing.document import Document
 from delineate.editing.journal import Journal, Kind
+from delineate.errors import ResourceError
 from delineate.recipe import ModelRecord
 from delineate.recipe.strict import parse
 
 #: More probabilities than this are not kept: they can be made again from the image and the model.
 MAX_SHARES = 1 << 30
+#: Seconds.
+UNNOTICED = 0.005
 _SHARES = struct.Struct("<4I")
 
 
 class Beginning:
-    """The first records of a document's journal as it is now. The document must not be edited before :meth:`write`."""
+    """The first records of a document's journal, as it is now.
+
+    Edits may go on while they are packed, if all of them are in the same journal: replaying them gives every voxel its last value,
+    whatever the packed labels had there, and a voxel that was never edited is as it was.
+    ``error`` is what went wrong in the thread.
+    """
 
     def __init__(self, document: Document) -> None:
+        self.error: ResourceError | None = None
         self._of = document.revision, id(document.edited), id(document.predicted), id(document.truth)
+        self._journal: Journal | None = None
+        self._ready: list[tuple[Kind, bytes]] = []
+        self._cancelled = False
+        edited, predicted, truth, shares = document.edited, document.predicted, document.truth, document.probabilities
+        made: dict[Kind, bytes] = {}
+
+        def base() -> bytes:  # most often the prediction, packed already
+            same = predicted is not None and np.array_equal(predicted, edited)
+            return made["predicted"] if same else _packed(edited)
+
+        makers: list[tuple[Kind, Callable[[], bytes]]] = [("about", partial(_about, document))]
+        if predicted is not None:
+            makers.append(("predicted", partial(_packed, predicted)))
+        makers.append(("base", base))
+        if truth is not None:
+            makers.append(("truth", partial(_packed, truth)))
+        if shares is not None and shares.size <= MAX_SHARES:
+            makers.append(("probabilities", partial(_pack_shares, shares)))
+
+        def make(kind: Kind, maker: Callable[[], bytes]) -> None:
+            if not self._cancelled:
+                made[kind] = maker()
+                self._ready.append((kind, made[kind]))
+                self._flush()
+
         self._pool = ThreadPoolExecutor(1, "delineate-journal")
-        self._records: list[tuple[Kind, Future[bytes]]] = [
-            ("about", self._pool.submit(_about, document)),
-            ("base", self._pool.submit(_packed, document.edited)),
-        ]
-        for kind, labels in (("predicted", document.predicted), ("truth", document.truth)):
-            if labels is not None:
-                self._records.append((kind, self._pool.submit(_packed, labels)))  # type: ignore[arg-type]
-        shares = document.probabilities
-        self._shares = None if shares is None or shares.size > MAX_SHARES else self._pool.submit(_pack_shares, shares)
-        self._pool.shutdown(wait=False)
+        self._tasks = [self._pool.submit(self._guarded, partial(make, kind, maker)) for kind, maker in makers]
 
     def is_of(self, document: Document) -> bool:
         """Whether the document is still as it was."""
         return self._of == (document.revision, id(document.edited), id(document.predicted), id(document.truth))
 
     def write(self, journal: Journal) -> None:
-        """Write what a restored session cannot do without, waiting for it where it is not ready."""
-        for kind, data in self._records:
-            journal.add(kind, data.result())
+        """Let everything be written to ``journal`` as soon as it is ready; waits for no longer than a hand would notice."""
+        self._journal = journal
+        self._tasks.append(self._pool.submit(self._guarded, self._flush))
+        self._pool.shutdown(wait=False)
+        wait(self._tasks, timeout=UNNOTICED)
 
-    def write_rest(self, journal: Journal, wait: bool = False) -> bool:
-        """Write the probabilities if they are ready; whether all is written."""
-        if self._shares is not None and (wait or self._shares.done()):
-            journal.add("probabilities", self._shares.result())
-            self._shares = None
-        return self._shares is None
+    def wait(self) -> None:
+        """Until all is written (or went wrong)."""
+        wait(self._tasks)
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _flush(self) -> None:
+        """Runs in the one thread of the pool only."""
+        while self._journal is not None and self._ready and not self._cancelled:
+            self._journal.add(*self._ready[0])
+            del self._ready[0]
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            if self.error is None:
+                work()
+        except ResourceError as error:
+            self.error = error
+        except MemoryError:
+            self.error = ResourceError("no-memory")
 
 
 def image_digest(document: Document) -> str:
@@ -141,4 +184,4 @@ def _pack_shares(shares: NDArray[np.float32]) -> bytes:
 
 
 def _bytes_of(plane: NDArray[np.float32]) -> bytes:
-    return np.rint(np.clip(plane, 0, 1) * np.float32(255)).astype(np.uint8).tobytes()
+    return bytes(np.rint(np.clip(plane, 0, 1) * np.float32(255)).astype(np.uint8))

@@ -13,6 +13,7 @@ import os
 import secrets
 import struct
 import sys
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Journal:
     def __init__(self, path: Path, keep: int | None = None) -> None:
         """Begin a new file, or with ``keep`` go on after that many bytes of an old one."""
         self.path = path
+        self._lock = threading.Lock()  # what a session began from is written by a thread
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
@@ -60,8 +62,10 @@ class Journal:
 
     def add(self, kind: Kind, data: bytes = b"") -> None:
         number = _KINDS.index(kind)
+        head = _HEAD.pack(len(data), zlib.crc32(data, number), number)
         try:
-            self._write(_HEAD.pack(len(data), zlib.crc32(data, number), number) + data)
+            with self._lock:
+                self._write(head + data)
         except OSError as error:
             raise ResourceError("cannot-write", path=self.path, reason=error.strerror or str(error)) from None
 
@@ -71,14 +75,15 @@ class Journal:
 
     def close(self, remove: bool) -> None:
         """``remove`` where all is saved or the person gave it up."""
-        if self._file < 0:
-            return
-        if remove and os.name != "nt":  # removed while it is locked, so that nobody finds it in between
-            self.path.unlink(missing_ok=True)
-        os.close(self._file)
-        self._file = -1
-        if remove:
-            self.path.unlink(missing_ok=True)
+        with self._lock:
+            if self._file < 0:
+                return
+            if remove and os.name != "nt":  # removed while it is locked, so that nobody finds it in between
+                self.path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = -1
+            if remove:
+                self.path.unlink(missing_ok=True)
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -128,13 +133,14 @@ def unsaved(folder: Path | None = None) -> list[Unsaved]:
         if _open_elsewhere(path):
             continue
         about: dict[str, Any] = {}
-        steps = 0
+        steps, based = 0, False
         with contextlib.suppress(UsageError, ValueError, OSError):
             for kind, data, _ in records(path):
                 if kind == "about":
                     about = dict(json.loads(data))
                 steps += kind in _EDITS
-            if about and steps:
+                based |= kind == "base"
+            if about and based and steps:  # without them it was killed within the first second of editing
                 found.append(Unsaved(path, about, steps, path.stat().st_mtime))
     return sorted(found, key=lambda one: -one.written)
 

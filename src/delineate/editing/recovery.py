@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,18 +27,9 @@ def restore(path: Path, document: Document, folder: Path | None = None, changed:
     end = 0
     fits = partial(_fits, document=document)
     try:
+        _take_beginning(path, document, fits)
         for kind, data, end in records(path):  # noqa: B007 - the end of the last whole record
-            if kind == "about":
-                _check(json.loads(data), document, path)
-            elif kind == "base":
-                document.edited = unpack_labels(data, document, fits)
-            elif kind == "predicted":
-                document.predicted = unpack_labels(data, document, fits)
-            elif kind == "truth":
-                document.truth = unpack_labels(data, document, fits)
-            elif kind == "probabilities":
-                document.probabilities = unpack_shares(data, document)
-            elif kind == "part":
+            if kind == "part":
                 parts += (part := unpack(data))
                 _fits(part, document)
                 for change in part:
@@ -53,7 +44,7 @@ def restore(path: Path, document: Document, folder: Path | None = None, changed:
                     change.apply(document.edited)
                 if changes:
                     session.stack.push(name, changes)
-            else:
+            elif kind in ("undo", "redo"):
                 changes = unpack(data)
                 _fits(changes, document)
                 for change in changes:
@@ -74,10 +65,25 @@ def restore(path: Path, document: Document, folder: Path | None = None, changed:
     return session
 
 
-def _check(about: dict[str, Any], document: Document, path: Path) -> None:
-    if about["sha256"] != image_digest(document):
-        raise UsageError("editing-journal-other", path=path, image=about["image"] or "-")
-    take_about(about, document)
+def _take_beginning(path: Path, document: Document, fits: Callable[[list[Change]], None]) -> None:
+    """What the session began from may stand anywhere among the edits: a thread wrote it."""
+    found = False
+    for kind, data, _ in records(path):
+        if kind == "about":
+            about: dict[str, Any] = json.loads(data)
+            if about["sha256"] != image_digest(document):
+                raise UsageError("editing-journal-other", path=path, image=about["image"] or "-")
+            take_about(about, document)
+        elif kind == "base":
+            document.edited, found = unpack_labels(data, document, fits), True
+        elif kind == "predicted":
+            document.predicted = unpack_labels(data, document, fits)
+        elif kind == "truth":
+            document.truth = unpack_labels(data, document, fits)
+        elif kind == "probabilities":
+            document.probabilities = unpack_shares(data, document)
+    if not found:
+        raise ValueError("cut short")
 
 
 def _fits(changes: Sequence[Change], document: Document) -> None:

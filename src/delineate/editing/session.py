@@ -35,9 +35,11 @@ class Session:
         self._stale: list[Path] = []
 
     def prepare(self) -> None:
-        """Make the journal's beginning ready in a thread, so that the first stroke need not wait: when a document is open."""
+        """Begin to make the journal's beginning ready, in a thread: call it when a document is open."""
         self._follow_document()
         if self.journal is None and (self._beginning is None or not self._beginning.is_of(self.document)):
+            if self._beginning is not None:
+                self._beginning.cancel()
             self._beginning = Beginning(self.document)
 
     def do(self, name: str, changes: Change | Sequence[Change] | None) -> bool:
@@ -98,14 +100,22 @@ class Session:
     def close(self, keep: bool = False) -> None:
         """End; ``keep`` leaves unsaved work to be restored later, otherwise it is given up."""
         if keep and self.document.dirty:
-            if self.journal is not None:
-                self._write_rest(wait=True)
+            self.settle()
             if self.journal is not None:
                 self.journal.close(remove=False)
                 self.journal = None
         else:
             self._forget_journal()
         self.stack.close()
+
+    def settle(self) -> None:
+        """Wait until everything so far is in the journal, and the journal on the disk: before a planned end, or now and then."""
+        if self.journal is not None:
+            if self._beginning is not None:
+                self._beginning.wait()
+                self._heed()
+            if self.journal is not None:
+                self.journal.sync()
 
     def take_journal(self, journal: Journal) -> None:
         """Go on in a journal that was just replayed onto the document."""
@@ -136,25 +146,26 @@ class Session:
                 self.journal.add(kind, data)
             except ResourceError as error:
                 self._give_up(error)
-        self._write_rest()
+        self._heed()
 
-    def _write_rest(self, wait: bool = False) -> None:
-        if self.journal is not None and self._beginning is not None:
-            try:
-                if self._beginning.write_rest(self.journal, wait):
-                    self._beginning = None
-            except ResourceError as error:
-                self._give_up(error)
+    def _heed(self) -> None:
+        """What went wrong in the thread is told with the next edit."""
+        if self.journal is not None and self._beginning is not None and self._beginning.error is not None:
+            self._give_up(self._beginning.error)
 
     def _give_up(self, error: ResourceError) -> None:
         """What the journal holds stays until the work is saved: an older state is better than none."""
         self.unprotected = error
+        if self._beginning is not None:
+            self._beginning.cancel()
         if self.journal is not None:
             self._stale.append(self.journal.path)
             self.journal.close(remove=False)
             self.journal = None
 
     def _forget_journal(self) -> None:
+        if self._beginning is not None:
+            self._beginning.cancel()
         if self.journal is not None:
             self.journal.close(remove=True)
         for path in self._stale:

@@ -58,6 +58,18 @@ class Note(Event):
     level: str = "info"
 
 
+@dataclass(frozen=True)
+class InputFinished(Event):
+    """One input of a prediction has its result: ``status`` ``done``, ``skipped`` or ``failed``. ``key`` and ``params`` are of the
+    sentence that says why (catalogue), empty where it was done; ``outputs`` are the files written."""
+
+    path: str
+    status: str
+    key: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+
+
 EventSink = Callable[[Event], None]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from delineate import workflows
 from delineate.cli import comparing, doubting, measuring
 from delineate.cli.console import Screen, clock
+from delineate.cli.event_lines import EventLines, sink_of
 from delineate.cli.export_command import export
 from delineate.cli.serve_command import serve
 from delineate.cli.width import cells, pad
@@ -49,7 +50,7 @@ def _splitting(arguments: argparse.Namespace) -> SplitOptions:
 
 
 def check(arguments: argparse.Namespace, language: str) -> int:
-    with Screen(language, quiet=arguments.quiet) as screen:
+    with sink_of(arguments, language) as screen:
         result = workflows.check(
             arguments.data,
             out=arguments.out,
@@ -59,6 +60,10 @@ def check(arguments: argparse.Namespace, language: str) -> int:
             language=language,
             on_event=screen,
         )
+        if isinstance(screen, EventLines):
+            counts = {"cases": len(result.scan.cases), "persons": result.persons, "unit": result.scan.unit}
+            screen.say("result", page=result.page, layout=result.scan.layout, blocking=len(result.blocking), **counts)
+            return DataError.exit_code if result.blocking else EXIT_OK
     from delineate.dataset.checks import sentences
 
     for finding in result.findings:
@@ -127,8 +132,12 @@ def run(arguments: argparse.Namespace, language: str) -> int:
     options = run_options(arguments, language)
     out = Path(arguments.out) if arguments.out else None
     work = workflows.train if arguments.command == "train" else workflows.run
-    with Screen(language, quiet=arguments.quiet) as screen:
+    with sink_of(arguments, language) as screen:
         result = work(options=options, out=out, resume=arguments.resume, overwrite=arguments.overwrite, on_event=screen)
+        if isinstance(screen, EventLines):
+            files = {"folder": result.folder, "model": result.model, "report": result.report}
+            screen.say("result", **files, seconds=result.seconds, test=result.summary.get("test"))
+            return EXIT_OK
     if arguments.command == "train":
         print(translate("cli.done.train", language, time=clock(result.seconds), run=result.folder, model=result.model))
     else:
@@ -181,7 +190,7 @@ def evaluate(arguments: argparse.Namespace, language: str) -> int:
 
 
 def predict(arguments: argparse.Namespace, language: str) -> int:
-    with Screen(language, quiet=arguments.quiet) as screen:
+    with sink_of(arguments, language) as screen:
         result = workflows.predict(
             arguments.model,
             arguments.inputs,
@@ -203,6 +212,10 @@ def predict(arguments: argparse.Namespace, language: str) -> int:
             language=language,
             on_event=screen,
         )
+        if isinstance(screen, EventLines):
+            counts = {status: sum(row.status == status for row in result.rows) for status in ("done", "skipped", "failed")}
+            screen.say("result", folder=result.folder, seconds=result.seconds, **counts)
+            return DataError.exit_code if counts["failed"] else EXIT_OK
     failed = [row for row in result.rows if row.status == "failed"]
     skipped = [row for row in result.rows if row.status == "skipped"]
     done = sum(row.status == "done" for row in result.rows)

@@ -98,6 +98,8 @@ def build_parser(language: str) -> argparse.ArgumentParser:
         made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=t("opt.lang"))
         if name not in ("report", "networks"):
             made.add_argument("-q", "--quiet", action="store_true", help=t("opt.quiet"))
+        if name in ("check", "run", "train", "predict"):
+            made.add_argument("--events", choices=("json",), help=t("opt.events"))
         return made
 
     def group(made: argparse.ArgumentParser, name: str) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from delineate.domain import Image, LabelSet, Mask
 from delineate.doubt import Verdict
 from delineate.errors import DataError, DelineateError, MissingExtra, ModelFileError, UsageError
-from delineate.events import EventSink, Note, Progress, discard
+from delineate.events import EventSink, InputFinished, Note, Progress, discard
 from delineate.formats import IMAGE_SUFFIXES, suffix_of
 from delineate.formats.segment_codes import SegmentCode
 from delineate.inference.channel_files import with_channels
@@ -125,6 +125,8 @@ def predict_paths(
         def note(row: PredictionRow) -> None:
             rows.append(row)
             table.add(row)
+            outputs = tuple(str(path) for path in row.outputs)
+            on_event(InputFinished(str(row.input), row.status, row.key, row.params, outputs))
 
         for left in found.left_out:
             note(

@@ -48,13 +48,14 @@ class PredictionRow:
         reasons = self.verdict.reasons if self.verdict else ()
         return " ".join(translate(f"review.{code}", language, **params) for code, params in reasons)
 
+    @property
+    def key(self) -> str:
+        """The catalogue's key of :meth:`sentence`; empty where it was done."""
+        return f"{'skip' if self.status == 'skipped' else 'error'}.{self.code}" if self.code else ""
+
     def sentence(self, language: str = "en") -> str:
         """Why it was skipped or failed, for a person; empty where it was done."""
-        return (
-            translate(f"{'skip' if self.status == 'skipped' else 'error'}.{self.code}", language, **self.params)
-            if self.code
-            else ""
-        )
+        return translate(self.key, language, **self.params) if self.code else ""
 
 
 def done_row(

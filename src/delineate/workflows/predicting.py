@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -47,6 +47,7 @@ def predict(
     blend: Literal["linear", "gaussian"] = "linear",
     language: str = "en",
     on_event: EventSink = discard,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Predictions:
     """Segment ``inputs`` with the model file ``model`` (or ``"demo"``); masks and predictions.csv go to ``out``.
 
@@ -57,6 +58,7 @@ def predict(
     ``memory`` (bytes, or ``"2GB"``): TIFFs beyond it are read by bands; ``level`` is the pyramid level of TIFFs, ``blend`` the
     weights where tiles overlap.
     ``measure`` also writes measures.csv and measures.json of the masks, as :func:`delineate.measure` does.
+    ``stop`` is asked between images; what is done by then stays.
     """
     from delineate.formats.segment_codes import load_codes
     from delineate.inference import ModelFile, Predictor, predict_paths
@@ -82,6 +84,7 @@ def predict(
             overwrite=overwrite,
             language=language,
             on_event=on_event,
+            stop=stop,
             segment_codes=codes,
             identity=identity,
             memory=budget,

@@ -12,6 +12,7 @@ python3 dev.py demo-model     rebuild the small demonstration model that the pac
 from __future__ import annotations
 
 import argparse
+import ctypes
 import hashlib
 import os
 import shutil
@@ -26,11 +27,25 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / ".delineate-setup"
 IN_CI = os.environ.get("CI", "").lower() == "true"
 
-#: What the tests use beside Python: (a program or file that shows it is there, Debian package, what for)
+#: What the tests use beside Python: (a program, library or file that shows it is there, Debian package, what for)
 SYSTEM = [
     ("chromium", "chromium", "looking at reports as a browser shows them"),
     ("dciodvfy", "dicom3tools", "checking DICOM segmentations against the standard"),
     ("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc", "fonts-wqy-microhei", "Chinese text in pictures"),
+    # What Qt links with: without them the tests of the desktop program abort, with or without a display.
+    ("libglib-2.0.so.0", "libglib2.0-0", "the desktop program"),
+    ("libEGL.so.1", "libegl1", "the desktop program"),
+    ("libGL.so.1", "libgl1", "the desktop program"),
+    ("libfontconfig.so.1", "libfontconfig1", "the desktop program"),
+    ("libxkbcommon.so.0", "libxkbcommon0", "the desktop program"),
+    ("libdbus-1.so.3", "libdbus-1-3", "the desktop program"),
+    ("Xvfb", "xvfb", "the desktop program in a real window"),
+    ("libxcb-cursor.so.0", "libxcb-cursor0", "the desktop program in a real window"),
+    ("libxcb-icccm.so.4", "libxcb-icccm4", "the desktop program in a real window"),
+    ("libxcb-keysyms.so.1", "libxcb-keysyms1", "the desktop program in a real window"),
+    ("libxcb-xkb.so.1", "libxcb-xkb1", "the desktop program in a real window"),
+    ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0", "the desktop program in a real window"),
+    ("libX11-xcb.so.1", "libx11-xcb1", "the desktop program in a real window"),
 ]
 
 
@@ -69,8 +84,19 @@ def apt_install(packages: list[str]) -> bool:
     return subprocess.call(command, env=environment, stdout=subprocess.DEVNULL) == 0
 
 
+def there(probe: str) -> bool:
+    """Whether a program, a file or a shared library (by its soname) is on this machine."""
+    if ".so." in probe:
+        try:
+            ctypes.CDLL(probe)
+        except OSError:
+            return False
+        return True
+    return bool(shutil.which(probe)) or Path(probe).exists()
+
+
 def system_packages() -> None:
-    missing = [(probe, package, use) for probe, package, use in SYSTEM if not (shutil.which(probe) or Path(probe).exists())]
+    missing = [(probe, package, use) for probe, package, use in SYSTEM if not there(probe)]
     if not missing or apt_install([package for _, package, _ in missing]):
         return
     for _, package, use in missing:

@@ -10,6 +10,7 @@ from typing import Any
 
 from delineate import workflows
 from delineate.cli import comparing, doubting, measuring
+from delineate.cli.app_command import app
 from delineate.cli.console import Screen, clock
 from delineate.cli.event_lines import EventLines, sink_of
 from delineate.cli.export_command import export
@@ -291,6 +292,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, str], int]] = {
     "measure": measuring.measure,
     "surface": measuring.surface,
     "serve": serve,
+    "app": app,
     "refine": doubting.refine,
     "ensemble": doubting.ensemble,
 }

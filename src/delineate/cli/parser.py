@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
+from delineate.cli.app_command import add_app
 from delineate.cli.doubt_arguments import add_doubt, add_ensemble, add_refine
 from delineate.cli.grid_arguments import add_compare
 from delineate.cli.measuring_arguments import add_measure, add_surface
@@ -32,6 +33,7 @@ COMMANDS = (
     "refine",
     "ensemble",
     "serve",
+    "app",
 )
 #: Named here and not asked of the rooms that hold them, so that help is quick; tests compare.
 AUGMENTATIONS = ("none", "light", "medium", "heavy", "r2_keras", "r5_light", "r5_medium", "r5_heavy")
@@ -96,7 +98,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     def command(name: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=t(f"{name}.help"), description=t(f"{name}.description"), epilog=t(f"{name}.examples"))
         made.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=t("opt.lang"))
-        if name not in ("report", "networks"):
+        if name not in ("report", "networks", "app"):
             made.add_argument("-q", "--quiet", action="store_true", help=t("opt.quiet"))
         if name in ("check", "run", "train", "predict"):
             made.add_argument("--events", choices=("json",), help=t("opt.events"))
@@ -174,6 +176,7 @@ def build_parser(language: str) -> argparse.ArgumentParser:
     add_measure(command, group, option)
     add_surface(command, option)
     add_serve(command("serve"), group, option)
+    add_app(command("app"), option)
     add_refine(command, option)
     add_ensemble(command, option)
 

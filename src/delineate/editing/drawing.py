@@ -31,6 +31,12 @@ class Renderer:
         self._document = document
         self._pyramid = Pyramid(document)
 
+    def with_labels_of(self, document: Document) -> Renderer:
+        """One for ``document``, the same image with other labels, that has what this one keeps of the pixels."""
+        made = Renderer(document)
+        made._pyramid = self._pyramid
+        return made
+
     def draw(self, view: ViewState, plane: Plane, size: tuple[int, int], part: Rectangle | None = None) -> Picture:
         """(height, width, 3) uint8 RGB of a view of ``size`` (height, width), or only of its ``part``.
 

@@ -43,6 +43,11 @@ class EngineChoice:
         """Tell how many planes (or tiles) are to come in all, so that it is known whether a trial pays."""
         self._expected = max(self._expected, planes)
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Planes (or tiles) that went through, and how many there are to be (0: more than were told of)."""
+        return self._planes, self._expected if self._planes <= self._expected else 0
+
     def run(self, batch: Batch) -> Batch:
         if not self._recalled:
             self._recalled = True

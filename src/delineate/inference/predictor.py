@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,9 @@ class Predictor:
         Bytes the job may use; ``None``: half of what is free. Decides how many planes are computed at once.
     blend
         Weights of tiles that overlap, ``linear`` or ``gaussian`` (:func:`~delineate.inference.tiling.tile_weights`).
+    watch
+        Called after every batch with how many planes (or tiles) have gone through, and of how many where that is known (else 0).
+        What it raises ends the prediction: a window's way to stop one.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Predictor:
         blend: Blend = "linear",
         memory: int | None = None,
         on_event: EventSink = discard,
+        watch: Callable[[int, int], None] | None = None,
     ) -> None:
         if blend not in BLENDS:
             raise UsageError("unknown-choice", kind="blend", name=blend, choices=", ".join(BLENDS))
@@ -103,6 +107,7 @@ class Predictor:
         self._memory = memory
         self.blend = blend
         self._on_event = on_event
+        self._watch = watch
         self._engines = EngineChoice(self.model, engine, self._threads, on_event)
         self._members: MemberEngine | None = None
         self._ready: list[_Ready] = []
@@ -284,7 +289,10 @@ class Predictor:
         return self._batch or int(np.clip(pixels // max(1, size[0] * size[1]), 1, 16))
 
     def _run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        return self._engines.run(np.ascontiguousarray(batch, dtype=np.float32))
+        answer = self._engines.run(np.ascontiguousarray(batch, dtype=np.float32))
+        if self._watch is not None:
+            self._watch(*self._engines.progress)
+        return answer
 
     def _run_members(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._members is None:

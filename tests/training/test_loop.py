@@ -51,6 +51,11 @@ def test_it_learns_and_writes_down_what_it_did(tmp_path: Path) -> None:
         {"loss", "images_per_second", "seconds_left"} <= event.values.keys() for event in events if isinstance(event, Progress)
     )
     assert any((tmp_path / "run" / "tensorboard").iterdir())
+    assert [path.name for path in sorted((tmp_path / "run" / "examples").iterdir())] == [
+        "step_000050.jpg",
+        "step_000100.jpg",
+        "step_000150.jpg",
+    ]
     network = load_best(tmp_path / "run", recipe)
     with torch.inference_mode():
         assert network(torch.zeros(1, 1, 32, 32)).shape == (1, 1, 32, 32)

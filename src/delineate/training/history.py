@@ -1,4 +1,4 @@
-"""What a person can look at while it trains: history.csv and TensorBoard."""
+"""What a person can look at while it trains: history.csv, TensorBoard, and pictures as files (``example_files``)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from delineate.domain import LabelSet
 from delineate.events import EventSink, Note
 from delineate.recipe import write_text
+from delineate.training.example_files import write_example
 
 Row = dict[str, float | None]
 _GREEN, _RED = (0.1, 0.9, 0.2), (1.0, 0.2, 0.15)
@@ -82,9 +83,10 @@ def picture(plane: NDArray[Any], truth: NDArray[Any], predicted: NDArray[Any]) -
 
 
 class Board:
-    """TensorBoard files in ``tensorboard/``; without the package a note says so once and nothing is written."""
+    """TensorBoard files in ``tensorboard/``; without the package a note says so once and only ``examples/`` are written."""
 
     def __init__(self, run_folder: Path, step: int, on_event: EventSink) -> None:
+        self._folder = run_folder
         self._writer: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -103,6 +105,7 @@ class Board:
                 self._writer.add_scalar(f"{part}/{key.removeprefix('val_')}", value, step)
 
     def pictures(self, pictures: Sequence[NDArray[np.float32]], step: int) -> None:
+        write_example(self._folder, pictures, step)
         for number, one in enumerate(pictures if self._writer is not None else ()):
             self._writer.add_image(f"example/{number + 1}", one, step)
 

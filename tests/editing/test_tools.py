@@ -218,3 +218,31 @@ def test_packed_changes_come_back_and_damage_is_told() -> None:
     for bad in (b"", blob[:-8], blob[:10], b"\xff" * 40):
         with pytest.raises(ValueError):
             unpack(bad)
+
+
+@pytest.mark.parametrize("plane", list(Plane))
+def test_operations_on_the_slices_of_every_plane(plane: Plane) -> None:
+    """A box of 8×10×12 voxels in a volume of 2 mm slices, 1 mm in them."""
+    document = made((30, 40, 50), spacing=(2, 1, 1))
+    document.edited[0, 10:18, 15:25, 20:32] = 1
+    document.edited[0, 12, 18, 22] = 2  # a hole with something else in it stays
+    document.edited[0, 13, 19, 23] = 0
+    at = (13, 19, 23)
+    normal = document.frame(plane).normal
+
+    def touched(change: Change | None) -> list[int]:
+        assert change is not None
+        return [b - a for a, b in change.box]
+
+    assert touched(tools.fill_holes(document, 1, "slice", at, plane)) == [1, 1, 1]
+    grown = touched(tools.grow(document, 1, 4, "slice", at, plane))
+    assert grown == [1 if axis == normal else size for axis, size in enumerate((8 + 4, 10 + 8, 12 + 8))]
+    shrunk = tools.grow(document, 1, -1, "slice", at, plane)
+    assert touched(shrunk)[normal] == 1
+    deleted = tools.delete_component(document, (14, 20, 24), "slice", plane)
+    assert deleted is not None
+    assert deleted.changed == {0: 10 * 12, 1: 8 * 12, 2: 8 * 10}[normal]
+    assert touched(tools.grow(document, 1, 4)) == [12, 18, 20]
+    assert touched(tools.delete_component(document, (14, 20, 24))) == [8, 10, 12]
+    assert tools.delete_component(document, (0, 0, 0), "slice", plane) is None
+    assert tools.grow(document, 1, 4, "slice", (0, 0, 0), plane) is None

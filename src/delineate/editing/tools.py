@@ -6,14 +6,16 @@ Nothing is edited here; :meth:`Document.apply` does it, and :class:`~delineate.e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from delineate.editing.changes import Change, change_to, paint
+from delineate.editing.changes import Change, box_at, change_to, paint, slices
 from delineate.editing.document import Document
 from delineate.editing.planes import Plane, Voxel
 from delineate.editing.regions import Point, Stamp, flood, polygon, smart_stroke, stroke
@@ -66,38 +68,47 @@ def smart_brush(
     return put(document, plane, index, smart_stroke(frame, frame.view(document.pixels, index), points, radius, strictness), label)
 
 
-def grow(document: Document, label: int, distance: float, scope: Scope = "volume", at: Voxel | None = None) -> Change | None:
-    """Grow a class by ``distance`` (shrink it where negative) in pixels of the finest axis, by Euclidean distance; on the axial
-    slice through ``at``, or in the whole volume. Other classes are not grown over."""
-    box, mask = _scope(document, label, scope, at)
+def grow(
+    document: Document, label: int, distance: float, scope: Scope = "volume", at: Voxel | None = None, plane: Plane = Plane.AXIAL
+) -> Change | None:
+    """Grow a class by ``distance`` (shrink it where negative) in pixels of the finest axis, by Euclidean distance; on the slice of
+    ``plane`` through ``at``, or in the whole volume. Other classes are not grown over."""
     grid = document.grid
     spacing = [s / grid.unit for s in grid.spacing or (1.0, 1.0, 1.0)]
-    if not mask.any() or distance == 0:
+    part = _part(document, label, scope, at, plane).around([max(0, math.ceil(distance / step)) for step in spacing])
+    if part is None or distance == 0:
         return None
     if distance > 0:
-        wanted = ndimage.distance_transform_edt(~mask, sampling=spacing) <= distance
-    else:
-        wanted = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1] > -distance
-        if mask.shape[0] == 1:  # a plane has no neighbours above and below
-            wanted = ndimage.distance_transform_edt(np.pad(mask[0], 1), sampling=spacing[1:])[None, 1:-1, 1:-1] > -distance
-    return _replace(document, label, box, mask, wanted)
+        wanted = ndimage.distance_transform_edt(~part.mask, sampling=spacing) <= distance
+    else:  # beyond the image is background; a single slice has no neighbours
+        edge = [(int(n > 1),) * 2 for n in part.mask.shape]
+        inner = tuple(slice(before, before + n) for (before, _), n in zip(edge, part.mask.shape, strict=True))
+        wanted = ndimage.distance_transform_edt(np.pad(part.mask, edge), sampling=spacing)[inner] > -distance
+    return _replace(document, label, part, wanted)
 
 
-def fill_holes(document: Document, label: int, scope: Scope = "slice", at: Voxel | None = None) -> Change | None:
-    """Fill what a class encloses: on the axial slice through ``at``, or of the volume in three dimensions."""
-    box, mask = _scope(document, label, scope, at)
-    filled = ndimage.binary_fill_holes(mask[0])[None] if mask.shape[0] == 1 else ndimage.binary_fill_holes(mask)
-    return _replace(document, label, box, mask, filled)
+def fill_holes(
+    document: Document, label: int, scope: Scope = "slice", at: Voxel | None = None, plane: Plane = Plane.AXIAL
+) -> Change | None:
+    """Fill what a class encloses: on the slice of ``plane`` through ``at``, or of the volume in three dimensions."""
+    part = _part(document, label, scope, at, plane).around([0, 0, 0])
+    if part is None:
+        return None
+    flat = [axis for axis, n in enumerate(part.whole) if n == 1]
+    mask = part.mask.squeeze(tuple(flat))
+    return _replace(document, label, part, np.expand_dims(ndimage.binary_fill_holes(mask), tuple(flat)))
 
 
-def delete_component(document: Document, voxel: Voxel, scope: Scope = "volume") -> Change | None:
+def delete_component(document: Document, voxel: Voxel, scope: Scope = "volume", plane: Plane = Plane.AXIAL) -> Change | None:
     """Delete the connected component (26 neighbours, 8 on a slice) of the class at ``voxel``."""
     label = document.label_at(voxel)
     if label == 0:
         return None
-    box, mask = _scope(document, label, scope, voxel)
-    numbers, _ = ndimage.label(mask, np.ones((3, 3, 3)))
-    return _replace(document, label, box, mask, mask & (numbers != numbers[voxel[0] - box, voxel[1], voxel[2]]))
+    part = _part(document, label, scope, voxel, plane).around([0, 0, 0])
+    assert part is not None
+    numbers, _ = ndimage.label(part.mask, np.ones((3, 3, 3)))
+    inside = tuple(i - f for i, f in zip(voxel, part.first, strict=True))
+    return _replace(document, label, part, part.mask & (numbers != numbers[inside]))
 
 
 def use_threshold(document: Document, thresholds: tuple[float, ...]) -> list[Change]:
@@ -107,19 +118,43 @@ def use_threshold(document: Document, thresholds: tuple[float, ...]) -> list[Cha
     return [change for change in found if change is not None]
 
 
-def _scope(document: Document, label: int, scope: Scope, at: Voxel | None) -> tuple[int, NDArray[np.bool_]]:
-    """First slice and the class's mask of the volume, or of the slice through ``at``."""
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A class's ``mask`` (3-D, its first voxel at ``first``) in the slice or volume of shape ``whole`` that a tool works on."""
+
+    first: Voxel
+    mask: NDArray[np.bool_]
+    whole: Voxel
+
+    def around(self, margin: Sequence[int]) -> _Part | None:
+        """Cut down to the class and ``margin`` voxels around it; ``None`` where it is empty. What is far away costs nothing."""
+        inner, first = [], []
+        for axis, more in enumerate(margin):
+            found = np.flatnonzero(self.mask.any(axis=tuple(a for a in range(3) if a != axis)))
+            if found.size == 0:
+                return None
+            start = max(0, int(found[0]) - more)
+            inner.append(slice(start, min(self.mask.shape[axis], int(found[-1]) + 1 + more)))
+            first.append(self.first[axis] + start)
+        return _Part((first[0], first[1], first[2]), self.mask[tuple(inner)], self.whole)
+
+
+def _part(document: Document, label: int, scope: Scope, at: Voxel | None, plane: Plane) -> _Part:
     layer, value = document.target(label)
-    if scope == "volume" or document.grid.flat:
-        return 0, np.asarray(document.edited[layer] == value)
-    first = 0 if at is None else at[0]
-    return first, np.asarray(document.edited[layer, first : first + 1] == value)
+    first, end = [0, 0, 0], list(document.grid.shape)
+    if scope == "slice":
+        normal = document.frame(plane).normal
+        first[normal] = 0 if at is None else at[normal]
+        end[normal] = first[normal] + 1
+    a, b, c = (slice(i, j) for i, j in zip(first, end, strict=True))
+    mask = np.asarray(document.edited[layer, a, b, c] == value)
+    return _Part((first[0], first[1], first[2]), mask, (mask.shape[0], mask.shape[1], mask.shape[2]))
 
 
-def _replace(document: Document, label: int, first: int, mask: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> Change | None:
+def _replace(document: Document, label: int, part: _Part, wanted: NDArray[np.bool_]) -> Change | None:
     """``label`` where ``wanted`` and nothing else is, background where it was and is not wanted."""
     layer, value = document.target(label)
-    before = document.edited[layer, first : first + mask.shape[0]]
+    before = document.edited[layer][slices(box_at(part.first, part.mask.shape))]
     after = np.where(wanted & (before == 0), np.uint8(value), before)
-    after = np.where(mask & ~wanted, np.uint8(0), after)
-    return change_to(document.edited, layer, (first, 0, 0), after)
+    after = np.where(part.mask & ~wanted, np.uint8(0), after)
+    return change_to(document.edited, layer, part.first, after)

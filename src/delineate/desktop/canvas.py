@@ -116,6 +116,8 @@ class Canvas(QWidget):
             painter.drawImage(QRectF(x / ratio, y / ratio, width / ratio, height / ratio), image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_marks(self, painter)
+        for paint in self.workbench.overlays:
+            paint(self, painter)
         self.interaction.paint_over(self, painter)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
@@ -167,7 +169,9 @@ class Canvas(QWidget):
             self._dragging = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        if self.ready and event.button() == _LEFT:
+        if self.ready and self.interaction.rapid:
+            self.mousePressEvent(event)
+        elif self.ready and event.button() == _LEFT:
             at = self.pointer(event.position(), _LEFT, event.modifiers())
             if not self.interaction.double(self, at):
                 self.enlarge.emit()

@@ -40,6 +40,8 @@ class Interaction:
     #: Catalogue key of what the status bar says while it is active.
     hint_key = ""
     cursor: Qt.CursorShape = Qt.CursorShape.ArrowCursor
+    #: Whether quick clicks are all presses (a brush), and none of them is a double click.
+    rapid = False
 
     def press(self, canvas: Canvas, at: Pointer) -> None:
         """The left button goes down."""

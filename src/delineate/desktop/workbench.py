@@ -56,6 +56,8 @@ class Workbench(QObject):
         #: The plane that keys act on: the canvas that had the focus last.
         self.plane = Plane.AXIAL
         self.interaction: Interaction | None = None
+        #: What docks draw on every canvas, whatever the left button does (rulers).
+        self.overlays: list[Callable[[Any, Any], None]] = []
         #: Images that were opened together (a folder), in their order; keys go to the next one.
         self.siblings: tuple[Path, ...] = ()
         #: Whether unsaved corrections are kept for the next start when the session ends; see :meth:`show`.

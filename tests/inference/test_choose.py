@@ -68,6 +68,18 @@ def test_one_that_gains_much_does_not_outvote_many_that_lose() -> None:
     assert any(r.after > r.before + 0.002 for r in choices.table)
 
 
+def test_a_gain_that_is_not_sure_moves_no_threshold() -> None:
+    """Two of four gain much, two lose a little: better in the mean, as many better as worse, and yet perhaps chance."""
+    truth = square()
+    full = np.where(truth == 1, 0.9, 0.0)
+    full[0, :8] = 0.45  # found in addition at 0.4 and below
+    choices = choose([case(full, truth, n) for n in range(2)] + [timid(7), timid(8)])
+    row = next(r for r in choices.table if r.option == "threshold=0.3")
+    assert row.after > row.before + 0.1 and row.better == row.worse == 2
+    assert row.ci95 is not None and row.ci95[0] < 0
+    assert choices.thresholds == (0.5,)
+
+
 def test_a_perfect_result_keeps_the_defaults() -> None:
     truth = square()
     choices = choose([case(truth * 1.0, truth, n) for n in range(5)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
@@ -79,7 +80,7 @@ class DisplayDock(QWidget):
 
     def _form(self, *rows: tuple[str, QWidget]) -> QFormLayout:
         form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, widget in rows:
             form.addRow(self._names[name] if name else QLabel(), widget)
         return form
@@ -158,10 +159,10 @@ class DisplayDock(QWidget):
                 swatch.setIcon(QIcon(pixmap))
         self._following = False
 
-    def _set(self, **fields: object) -> None:
+    def _set(self, **fields: Any) -> None:
         view = self._workbench.view
         if view is not None and not self._following:
-            self._workbench.set_view(replace(view, **fields))  # type: ignore[arg-type] - fields of the view
+            self._workbench.set_view(replace(view, **fields))
 
     def _preset(self) -> None:
         name, document = self.presets.currentData(), self._workbench.document
@@ -197,4 +198,5 @@ def _number() -> QDoubleSpinBox:
     box.setRange(-1e6, 1e6)
     box.setDecimals(1)
     box.setKeyboardTracking(False)
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     return box

@@ -35,6 +35,6 @@ class DockEntry:
 
 
 DOCKS: tuple[DockEntry, ...] = (
-    DockEntry("segment", "desktop.dock.segment", "segment", "delineate.desktop.segmenting:SegmentDock", keys="Ctrl+Shift+S"),
-    DockEntry("display", "desktop.dock.display", "display", "delineate.desktop.display:DisplayDock", keys="Ctrl+Shift+D"),
+    DockEntry("segment", "desktop.dock.segment", "segment", "delineate.desktop.segmenting:SegmentDock", "left", tab="work"),
+    DockEntry("display", "desktop.dock.display", "display", "delineate.desktop.display:DisplayDock", tab="look"),
 )

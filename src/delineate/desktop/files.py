@@ -87,15 +87,19 @@ class Files(QObject):
             if isinstance(result, opening.ManySeries):
                 self._choose(result)
             else:
-                self._show(result, siblings or result.siblings, bool(paths))
+                self._show(result, siblings or result.siblings, paths[0] if paths else None)
 
         def failed(error: Exception) -> None:
-            self._workbench.keep_unsaved = False
+            self._stay()
             self._workbench.say_error(error)
 
         self._job = self._workbench.jobs.start(self._workbench.text("desktop.job.open", name=name), work, done, failed)
+        self._job.stopped.connect(self._stay)
 
-    def _show(self, opened: opening.Opened, siblings: tuple[Path, ...], remember: bool) -> None:
+    def _stay(self) -> None:
+        self._workbench.keep_unsaved = False  # the document stays, and so do its corrections
+
+    def _show(self, opened: opening.Opened, siblings: tuple[Path, ...], asked: Path | None) -> None:
         bench = self._workbench
         bench.siblings = siblings
         bench.show(opened.document, renderer=opened.renderer, view=opened.view)
@@ -104,7 +108,7 @@ class Files(QObject):
         elif len(siblings) > 1:
             place = siblings.index(opened.path) + 1 if opened.path in siblings else 1
             bench.say("info", "desktop.one-of-many", place=place, n=len(siblings))
-        if remember and (error := bench.settings.keep_recent(opened.path)) is not None:
+        if asked is not None and (error := bench.settings.keep_recent(asked)) is not None:
             bench.say_error(error)
 
     def _choose(self, many: opening.ManySeries) -> None:

@@ -1,4 +1,4 @@
-"""What the left mouse button does on a canvas: looking around, a brush, a ruler. One is active at a time (``Workbench.interaction``)."""
+"""What the left mouse button does on a canvas: looking around, a brush, a ruler; one at a time (``Workbench.interaction``)."""
 
 from __future__ import annotations
 

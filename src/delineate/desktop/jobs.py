@@ -21,11 +21,11 @@ class StoppedError(Exception):
 
 
 class Job(QObject):
-    """One piece of work. ``progress`` (done, total; total 0: unknown), ``event`` (one of :mod:`delineate.events`), then one of
+    """One piece of work. ``progress`` (done, total; total 0: unknown), ``told`` (one of :mod:`delineate.events`), then one of
     ``done`` (the work's result), ``failed`` (the exception) and ``stopped``, and last ``ended``."""
 
     progress = Signal(int, int)
-    event = Signal(object)
+    told = Signal(object)
     done = Signal(object)
     failed = Signal(object)
     stopped = Signal()
@@ -63,7 +63,7 @@ class Job(QObject):
     def tell(self, event: object) -> None:
         """An event sink for workflows (:mod:`delineate.events`); stopping reaches the workflow as an exception."""
         self.check()
-        self._sent.emit("event", event)
+        self._sent.emit("told", event)
 
     def run(self, work: Callable[[Job], Any]) -> None:
         try:
@@ -82,8 +82,8 @@ class Job(QObject):
         if kind == "progress":
             self.progress.emit(*value)
             return
-        if kind == "event":
-            self.event.emit(value)
+        if kind == "told":
+            self.told.emit(value)
             return
         self.running = False
         if kind == "stopped":

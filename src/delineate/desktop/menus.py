@@ -43,20 +43,13 @@ class Menus(QObject):
     def _file_menu(self) -> QMenu:
         window, texts, files = self._window, self._workbench.texts, self._window.files
         menu = make_menu(window, texts, _FILE)
-        menu.addAction(
-            make_action(window, texts, "desktop.act.open", lambda: files.ask("image"), icon="open", keys="Ctrl+O", group=_FILE)
+        self.open = make_action(
+            window, texts, "desktop.act.open", lambda: files.ask("image"), icon="open", keys="Ctrl+O", group=_FILE
         )
-        menu.addAction(
-            make_action(
-                window,
-                texts,
-                "desktop.act.open-folder",
-                lambda: files.ask("folder"),
-                icon="folder",
-                keys="Ctrl+Shift+O",
-                group=_FILE,
-            )
+        self.folder = make_action(
+            window, texts, "desktop.act.open-folder", lambda: files.ask("folder"), icon="folder", keys="Ctrl+Shift+O", group=_FILE
         )
+        menu.addActions([self.open, self.folder])
         self.recent = make_menu(window, texts, "desktop.menu.recent")
         self.recent.aboutToShow.connect(self._list_recent)
         menu.addMenu(self.recent)

@@ -68,8 +68,8 @@ class PlanesGrid(QWidget):
         several = len(planes) > 1 and self.alone is None
         for canvas in self.canvases:
             canvas.setVisible(canvas.plane in planes and self.alone in (None, canvas.plane))
-        self._layout.setColumnStretch(0, 3 if several else int(self.alone in (None, Plane.AXIAL)))
-        self._layout.setColumnStretch(1, 2 if several else int(self.alone in (Plane.CORONAL, Plane.SAGITTAL)))
+        self._layout.setColumnStretch(0, 1 if several else int(self.alone in (None, Plane.AXIAL)))
+        self._layout.setColumnStretch(1, 1 if several else int(self.alone in (Plane.CORONAL, Plane.SAGITTAL)))
         for row, plane in enumerate((Plane.CORONAL, Plane.SAGITTAL)):
             self._layout.setRowStretch(row, int(several or self.alone in (None, Plane.AXIAL, plane)))
         self._layout.activate()

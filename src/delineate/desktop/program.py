@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -9,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QElapsedTimer, QEventLoop, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QEventLoop, QMessageLogContext, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from delineate.desktop.models import open_model
@@ -18,6 +19,7 @@ from delineate.desktop.window import MainWindow
 from delineate.editing.settings import SettingsFile
 from delineate.errors import EXIT_OK, ResourceError, UsageError
 
+_log = logging.getLogger("delineate.desktop")
 _SIZE = (1280, 820)
 _MOST_MS = 600_000  # a picture that takes longer than ten minutes is given up
 
@@ -33,6 +35,7 @@ def run(image: str | None, model: str | None, language: str | None, theme: str, 
     elif not _has_display():
         raise UsageError("desktop-no-display")
     app = _application()
+    qInstallMessageHandler(_qt_says)
     if screenshot is not None:
         with tempfile.TemporaryDirectory() as nobodys:  # a picture neither reads nor changes the person's settings
             window = MainWindow(app, SettingsFile(Path(nobodys)), language, theme)
@@ -56,6 +59,11 @@ def _application() -> QApplication:
     app.setApplicationName("Delineate")
     app.setDesktopFileName("delineate")
     return app
+
+
+def _qt_says(kind: QtMsgType, context: QMessageLogContext, text: str) -> None:
+    """Qt's own remarks go to the log: on a terminal they are noise (and the offscreen platform has many)."""
+    _log.log(logging.ERROR if kind in (QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg) else logging.DEBUG, text)
 
 
 def _has_display() -> bool:

@@ -17,6 +17,7 @@ from delineate.desktop.predicting import Segmented
 from delineate.desktop.saving import Saving
 from delineate.desktop.thresholds import Thresholds
 from delineate.desktop.workbench import Workbench
+from delineate.i18n import has
 
 _OTHER = "…"
 
@@ -74,7 +75,6 @@ class SegmentDock(QWidget):
         bench = self.workbench
         if bench.document is None or self.working or not may_leave(bench, self.window()):
             return
-        bench.keep_unsaved = False
         if bench.model is None:
             self._take(self.models.currentData() or DEMO, self.segment)
             return
@@ -100,9 +100,14 @@ class SegmentDock(QWidget):
         title = bench.text("desktop.job.segment", name=document.image.path.name if document.image.path else "")
         self._job = bench.jobs.start(title, lambda job: predicting.segment(document, renderer, model, job), done, bench.say_error)
         self._job.progress.connect(self._progress)
+        self._job.failed.connect(self._gave_up)
+        self._job.stopped.connect(self._gave_up)
         self._bar.setRange(0, 0)
         self._took.clear()
         self._refresh()
+
+    def _gave_up(self) -> None:
+        self.workbench.keep_unsaved = False  # the document stays, and so do its corrections
 
     @property
     def working(self) -> bool:
@@ -164,7 +169,7 @@ class SegmentDock(QWidget):
         mean = record.scores.get("test", {}).get("dice", {})
         if isinstance(mean, dict) and isinstance(mean.get("mean"), float):
             lines.append(self.workbench.text("desktop.model.dice", dice=f"{mean['mean']:.3f}", n=mean.get("n", "?")))
-        lines += record.notes
+        lines += [self.workbench.text(key) if has(key := f"desktop.note.{note}") else note for note in record.notes]
         self._about.setText("\n".join(lines))
 
     # -- the button

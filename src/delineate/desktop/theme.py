@@ -4,6 +4,7 @@ the same on every system; pictures lie on black in both."""
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -74,6 +75,8 @@ class Theme(QObject):
         self._applied = self.dark
         self._app.setPalette(self._palette())
         sheet = files("delineate.desktop").joinpath("assets/theme.qss").read_text(encoding="utf-8")
+        arrow = files("delineate.desktop").joinpath(f"assets/arrow-{'dark' if self.dark else 'light'}.svg")
+        sheet = sheet.replace("@arrow", Path(str(arrow)).as_posix())
         for name in sorted(COLOURS, key=len, reverse=True):  # "@warning-back" before "@warning"
             sheet = sheet.replace(f"@{name}", self.colour(name).name())
         self._app.setStyleSheet(sheet)

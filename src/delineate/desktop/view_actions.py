@@ -54,6 +54,8 @@ class ViewActions:
         smaller = self._add("zoom-out", lambda: self._zoom(0.8), icon="zoom-out", keys=("-", "Ctrl+-"))
         self.menu.addActions([fit, actual, larger, smaller])
         self.toolbar.addActions([fit, actual, larger, smaller])
+        #: Where others put theirs before.
+        self.first = fit
         pan = self._submenu("desktop.menu.pan")
         for name, key, right, down in (
             ("left", "Shift+Left", 1, 0),
@@ -184,7 +186,7 @@ class ViewActions:
         if view.layer == "none":
             kept = view.extra.get("layer", "edited")
             layer = kept if kept in ("edited", "predicted", "truth", "threshold") else "edited"
-            self._change(replace(view, layer=layer))  # type: ignore[arg-type] - one of the literals
+            self._change(replace(view, layer=layer))  # type: ignore[arg-type]  # one of the literals
         else:
             self._change(replace(view, layer="none", extra={**view.extra, "layer": view.layer}))
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QStackedWidget, QToolBar, QWidget
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QMenu, QScrollArea, QStackedWidget, QWidget
 
 from delineate.desktop import docks
 from delineate.desktop.canvas import Canvas
@@ -39,7 +37,6 @@ class ViewPage(QMainWindow):
         self.setCentralWidget(self._stack)
         self.setDockNestingEnabled(True)
         self.actions_ = ViewActions(self, workbench, self.grid)
-        self._toolbars: list[QToolBar] = [self.actions_.toolbar]
         self.addToolBar(self.actions_.toolbar)
         self._docks: list[tuple[docks.DockEntry, QDockWidget, QWidget]] = []
         self._dock_menu = self.actions_.menu_docks
@@ -79,7 +76,7 @@ class ViewPage(QMainWindow):
             title = self.workbench.text(entry.title_key)
             holder.setWindowTitle(title)
             holder.toggleViewAction().setText(title)
-            widget.retranslate()  # type: ignore[attr-defined] - the Dock protocol
+            widget.retranslate()  # type: ignore[attr-defined]  # the Dock protocol
 
     def may_close(self) -> bool:
         asked = [check for _, _, widget in self._docks if (check := getattr(widget, "may_close", None)) is not None]
@@ -89,7 +86,13 @@ class ViewPage(QMainWindow):
         widget = load(entry.place)(self.workbench)
         holder = QDockWidget(self)
         holder.setObjectName(f"dock-{entry.name}")
-        holder.setWidget(widget)
+        area = QScrollArea()  # docks may be taller than the window
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(widget)
+        area.setMinimumWidth(widget.minimumSizeHint().width() + 18)
+        holder.setWidget(area)
         partner = next((other for known, other, _ in self._docks if entry.tab and known.tab == entry.tab), None)
         self.addDockWidget(_SIDES[entry.side], holder)
         if partner is not None:
@@ -106,18 +109,13 @@ class ViewPage(QMainWindow):
         self._docks.append((entry, holder, widget))
         for bar in getattr(widget, "toolbars", list)():
             self.addToolBar(bar)
-            self._toolbars.append(bar)
 
     def _document_changed(self) -> None:
         document = self.workbench.document
         self._stack.setCurrentWidget(self.empty if document is None else self.grid)
         self.empty.refresh()
-        for bar in self._toolbars:
-            bar.setEnabled(document is not None)
         image = None if document is None else document.image
         if image is not self._image:
             self._image = image
             self.grid.arrange()
             self.grid.fit()
-        elif self.workbench.view is not None:
-            self.workbench.set_view(replace(self.workbench.view))

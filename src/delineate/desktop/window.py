@@ -79,6 +79,9 @@ class MainWindow(QMainWindow):
             self._pages[name] = made
             self._stack.addWidget(made)
             if isinstance(made, ViewPage):
+                bar = made.actions_.toolbar
+                bar.insertActions(bar.actions()[0], [self.menus.open, self.menus.folder])
+                bar.insertSeparator(made.actions_.first)
                 made.pointed.connect(self.status.point)
                 made.empty.wanted.connect(self.files.ask)
                 made.empty.recent.connect(lambda text: self.files.open([Path(text)]))
@@ -126,7 +129,7 @@ class MainWindow(QMainWindow):
         self.message.set_close_words(self.workbench.text("desktop.close"))
         self.status.retranslate()
         for page in self._pages.values():
-            page.retranslate()  # type: ignore[attr-defined] - the Page protocol
+            page.retranslate()  # type: ignore[attr-defined]  # the Page protocol
         self._title()
 
     def _title(self) -> None:
@@ -163,7 +166,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         for page in self._pages.values():
-            if not page.may_close():  # type: ignore[attr-defined] - the Page protocol
+            if not page.may_close():  # type: ignore[attr-defined]  # the Page protocol
                 event.ignore()
                 return
         self.workbench.jobs.stop_all()

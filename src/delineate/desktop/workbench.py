@@ -73,7 +73,7 @@ class Workbench(QObject):
         view: ViewState | None = None,
         session: Session | None = None,
     ) -> None:
-        """Work on ``document`` from now on; what is not given is made. The former session ends (ask before, see :attr:`unsaved`)."""
+        """Work on ``document`` from now on; what is not given is made. The former session ends (ask before: ``may_leave``)."""
         if self.session is not None and self.session is not session:
             self.session.close(keep=self.keep_unsaved)
         self.keep_unsaved = False

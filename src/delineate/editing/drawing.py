@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -14,8 +14,10 @@ from delineate.editing.document import Document
 from delineate.editing.planes import Frame, Plane
 from delineate.editing.pyramid import Pyramid
 from delineate.editing.view import ViewState, to_plane, to_screen
+from delineate.errors import UsageError
 
 Picture = NDArray[np.uint8]
+Number = TypeVar("Number", np.uint8, np.float32)
 Rectangle = tuple[int, int, int, int]
 """(x, y, width, height) in device pixels."""
 
@@ -46,8 +48,7 @@ class Renderer:
         x, y, width, height = part or (0, 0, size[1], size[0])
         picture = self._pixels(view, frame, size, (x, y, width, height))
         if view.layer != "none" and view.opacity > 0:
-            for label_plane, colours in self._labels(view, frame):
-                shown = _warp_labels(label_plane, view, frame, size, (x, y, width, height))
+            for shown, colours in self._labels(view, frame, size, (x, y, width, height)):
                 picture = _blend(picture, shown, colours, view)
         if view.show_crosshair:
             v, u = frame.point(view.crosshair)
@@ -75,18 +76,26 @@ class Renderer:
         _clear_outside(picture, view, frame, size, part)
         return picture
 
-    def _labels(self, view: ViewState, frame: Frame) -> list[tuple[Labels, NDArray[np.uint8]]]:
-        """Label planes (V, U) with the colour table of each."""
+    def _labels(
+        self, view: ViewState, frame: Frame, size: tuple[int, int], part: Rectangle
+    ) -> list[tuple[Labels, NDArray[np.uint8]]]:
+        """Labels under the device pixels of ``part`` with the colour table of each layer."""
         document, index = self._document, view.slice_of(frame)
+        overlap = document.label_set.kind == "regions"
         if view.layer == "threshold":
-            planes = document.decided(view.thresholds, frame, index)
+            if document.probabilities is None:
+                raise UsageError("editing-no-probabilities")
+            shares = frame.view(document.probabilities, index)
+            # only what is seen is decided: a slider must not wait for a whole slide
+            seen = np.stack([_warp_nearest(one, view, frame, size, part, outside=-1) for one in shares])
+            decided = document.label_set.decide(seen, view.thresholds)
+            warped = list(decided) if overlap else [decided]
         else:
             labels = {"edited": document.edited, "predicted": document.predicted, "truth": document.truth}[view.layer]
             if labels is None:
                 return []
-            planes = frame.view(labels, index)
-        overlap = document.label_set.kind == "regions"
-        return [(plane, _table(view, layer + 1 if overlap else None)) for layer, plane in enumerate(planes)]
+            warped = [_warp_nearest(plane, view, frame, size, part) for plane in frame.view(labels, index)]
+        return [(plane, _table(view, layer + 1 if overlap else None)) for layer, plane in enumerate(warped)]
 
 
 def _windowed(crop: NDArray[Any], view: ViewState) -> NDArray[np.uint8]:
@@ -127,14 +136,16 @@ def _clear_outside(picture: Picture, view: ViewState, frame: Frame, size: tuple[
     picture[:, max(0, min(width, math.ceil(right - 0.5) - x)) :] = BACKDROP
 
 
-def _warp_labels(plane: Labels, view: ViewState, frame: Frame, size: tuple[int, int], part: Rectangle) -> Labels:
-    """(height, width): the label under the middle of each device pixel, 0 outside."""
+def _warp_nearest(
+    plane: NDArray[Number], view: ViewState, frame: Frame, size: tuple[int, int], part: Rectangle, outside: int = 0
+) -> NDArray[Number]:
+    """(height, width): the value under the middle of each device pixel."""
     x, y, width, height = part
     v0, u0 = to_plane(view, frame, x + 0.5, y + 0.5, size)
     rows = np.rint(v0 + np.arange(height) / (view.zoom * frame.scale[0])).astype(np.intp)
     columns = np.rint(u0 + np.arange(width) / (view.zoom * frame.scale[1])).astype(np.intp)
     fits_v, fits_u = (rows >= 0) & (rows < plane.shape[0]), (columns >= 0) & (columns < plane.shape[1])
-    shown = np.zeros((height, width), np.uint8)
+    shown = np.full((height, width), outside, plane.dtype)
     if fits_v.any() and fits_u.any():
         (a, b), (c, d) = (np.flatnonzero(fits)[[0, -1]] for fits in (fits_v, fits_u))
         shown[a : b + 1, c : d + 1] = plane[rows[a : b + 1]].take(columns[c : d + 1], axis=1)

@@ -29,7 +29,11 @@ def export(arguments: argparse.Namespace, language: str) -> int:
     if result.int8 is not None:
         for line in _lines(result.int8, language):
             print(line)
-    print(translate("cli.done.export", language, files=", ".join(str(path) for path in result.files)))
+    if result.folder is not None:
+        readme = "README.zh.md" if language == "zh" else "README.md"
+        print(translate("cli.done.export-folder", language, folder=result.folder, n=len(result.files), readme=readme))
+    else:
+        print(translate("cli.done.export", language, files=", ".join(str(path) for path in result.files)))
     return EXIT_OK
 
 

@@ -182,9 +182,9 @@ def build_parser(language: str) -> argparse.ArgumentParser:
 
     export = command("export")
     option(export, "run", metavar="RUN|MODEL", key="export-target")
-    option(export, "--target", choices=("onnx", "openvino", "int8"))
+    option(export, "--target", choices=("onnx", "openvino", "int8", "web"))
     option(export, "--int8", action="store_true")
-    option(export, "--out", metavar="FILE", key="out-export")
+    option(export, "--out", metavar="FILE|DIR", key="out-export")
     option(export, "--calibrate", metavar="DIR")
     option(export, "--margin", metavar="DICE", type=float, default=0.005)
     option(export, "--engine", metavar="NAME", default="onnxruntime", key="engine-export")

@@ -49,6 +49,7 @@ def card_of(model: ModelFile, content: bytes, file: str = "model.onnx", differs:
         "output": {"mask": "uint8 (classes, rows, columns), 0 or 1" if regions else "uint8 (rows, columns), 0 is background"},
         "temperatures": list(record.temperatures),
         "scores": record.scores,
+        "quantised": record.provenance.get("quantised"),
         "intended_use": _in_all(lambda language: intended_use(record, language)),
         "limits": _in_all(lambda language: limits(record, language)),
         "notes": _in_all(lambda language: notes(record, language)),

@@ -1,7 +1,9 @@
-"""``export``: a model file in the form another program or machine wants: ONNX, OpenVINO IR, or 8-bit integers."""
+"""``export``: a model file in the form another program or machine wants: ONNX, OpenVINO IR, 8-bit integers, or a folder that
+runs alone."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from delineate import portable
 from delineate.domain import Case, Source
 from delineate.errors import MissingExtra, RunError, UsageError
 from delineate.events import EventSink, Note, discard
@@ -25,18 +28,19 @@ from delineate.workflows.stages import stage
 if TYPE_CHECKING:
     from delineate.workflows.quantising import Int8
 
-TARGETS = ("onnx", "openvino", "int8")
+TARGETS = ("onnx", "openvino", "int8", "web")
 MARGIN = 0.005
 """Mean Dice that quantisation may cost on validation persons."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """``files`` that were written; ``int8`` what quantisation did, where it was asked for."""
+    """``files`` that were written, ``folder`` where they make one; ``int8`` what quantisation did, where it was asked for."""
 
     target: str
     files: tuple[Path, ...]
     int8: Int8 | None = None
+    folder: Path | None = None
 
 
 def export(
@@ -59,7 +63,11 @@ def export(
         A finished run folder, a model file, or ``"demo"``.
     target
         ``onnx``: the model file itself, checked. ``openvino``: ``.xml`` + ``.bin`` for OpenVINO's own runtimes, with the record
-        beside them as JSON. ``int8``: a model file whose convolutions compute in 8-bit integers; ``predict`` runs it.
+        beside them as JSON. ``int8``: a model file whose convolutions compute in 8-bit integers; ``predict`` runs it. ``web``: a
+        folder with a page that computes in the browser.
+    out
+        A file; or, for all targets but ``onnx``, a folder: what it then holds takes raw pixels and needs the engine alone
+        (docs/export.md, :func:`delineate.portable.write_folder`).
     calibrate
         For ``int8`` of a model file: a folder of *training* images. A run folder knows its own.
     margin
@@ -73,6 +81,8 @@ def export(
     if not 0 <= margin < 1:
         raise UsageError("bad-margin", value=margin)
     model = ModelFile.open(run)
+    if (folder := _folder(Path(out) if out else None, target, model)) is not None:
+        return _portable(run, model, folder, target, calibrate, margin, engine, threads, overwrite, on_event)
     place = _place(Path(out) if out else None, target, model)
     if place.exists() and not overwrite:
         raise UsageError("export-exists", path=place)
@@ -87,6 +97,39 @@ def export(
         with stage("export", on_event):
             return Export(target, _openvino(model, place, threads))
     return _int8(run, model, place, calibrate, margin, engine, threads, on_event)
+
+
+def _folder(out: Path | None, target: str, model: ModelFile) -> Path | None:
+    """The folder to write; ``None`` where a file is meant."""
+    if target == "web":
+        return out or Path(portable.folder_name(model, "web"))
+    if target == "onnx" or out is None:
+        return None
+    return None if out.suffix.lower() in (".onnx", ".xml") else out
+
+
+def _portable(
+    run: str | Path,
+    model: ModelFile,
+    folder: Path,
+    target: str,
+    calibrate: str | Path | None,
+    margin: float,
+    engine: str,
+    threads: int | None,
+    overwrite: bool,
+    on_event: EventSink,
+) -> Export:
+    form = next(name for name in portable.TARGETS if name == target)
+    portable.check_place(folder, overwrite=overwrite)
+    made = None
+    if form == "int8":
+        with tempfile.TemporaryDirectory(prefix="delineate-int8-") as scratch:
+            file = Path(scratch) / "model.onnx"
+            made = _int8(run, model, file, calibrate, margin, engine, threads, on_event).int8
+            model = ModelFile.open(file)
+    with stage("export", on_event):
+        return Export(target, portable.write_folder(model, form, folder, overwrite=overwrite), made, folder)
 
 
 def _place(out: Path | None, target: str, model: ModelFile) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,21 @@ class Setting:
     @property
     def flop_training(self) -> float:
         return self._flop()[1]
+
+    def save(self) -> Path:
+        """As a file, for contestants in processes of their own."""
+        path = self.folder / "setting.json"
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("memo", "profile")}
+        values = {name: str(value) if isinstance(value, Path) else value for name, value in values.items()}
+        path.write_text(json.dumps({**values, "profile": asdict(self.profile)}), encoding="utf-8")
+        return path
+
+    @staticmethod
+    def load(path: Path) -> Setting:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        places = {name: Path(values.pop(name)) for name in ("data", "folder")}
+        profile, widths = MachineProfile(**values.pop("profile")), tuple(values.pop("widths"))
+        return Setting(**places, **values, profile=profile, widths=widths)
 
     def _flop(self) -> tuple[float, float]:
         """Of one image: forward; forward and backward. Counted by torch on tensors without storage; convolutions only."""
@@ -243,37 +259,31 @@ OTHERS: dict[str, Callable[[Setting], Step]] = {
 }
 
 
-def predictions(setting: Setting, planes: int, *, everything: bool, int8: bool = True) -> tuple[dict[str, Step], dict[str, str]]:
-    """Name → one prediction of a volume of ``planes`` slices, image in memory to mask; and what could not take part, with why."""
+#: Names of prediction's contestants, and the engine and file of ours.
+ENGINES = {
+    "ours openvino": ("openvino", False),
+    "ours onnxruntime": ("onnxruntime", False),
+    "ours int8": ("openvino", True),
+}
+
+
+def prediction(setting: Setting, name: str, planes: int) -> Step:
+    """One prediction of a volume of ``planes`` slices, image in memory to mask. Raises what says why it cannot take part."""
     volume = _volume(setting, planes)
-    network = r2_loop.r2_network(3).to(setting.device)
-    runs: dict[str, Step] = {"r2": lambda: len(r2_loop.predict_volume(network, volume, setting.size, setting.device))}
-    skipped: dict[str, str] = {}
+    if name == "r2":
+        network = r2_loop.r2_network(3).to(setting.device)
+        return lambda: len(r2_loop.predict_volume(network, volume, setting.size, setting.device))
     if setting.device != "cpu":
-        skipped["ours"] = "prediction runs on the CPU; on a GPU only training is compared"
-        runs["ours"] = runs["r2"]
-        return runs, skipped
-    path, image = model_file(setting), image_of(volume)
-    engines = ["openvino", "onnxruntime"] if everything else ["openvino"]
-    for engine in engines:
-        try:
-            predictor = Predictor(path, engine=engine, threads=setting.threads)
-            predictor.predict(image)
-            runs[f"ours {engine}"] = _predict(predictor, image)
-        except Exception as error:  # noqa: BLE001 - an engine that is not installed must not end a benchmark
-            skipped[f"ours {engine}"] = str(error)
-    try:
-        if not int8:
-            raise RuntimeError("not asked for")
-        predictor = Predictor(_int8_file(setting, image), engine="openvino", threads=setting.threads)
-        predictor.predict(image)
-        runs["ours int8"] = _predict(predictor, image)
-    except Exception as error:  # noqa: BLE001 - as above
-        skipped["ours int8"] = str(error)
-    if "ours openvino" not in runs and "ours onnxruntime" not in runs:
-        predictor = Predictor(path, engine="onnxruntime", threads=setting.threads)
-        runs["ours onnxruntime"] = _predict(predictor, image)
-    return runs, skipped
+        raise RuntimeError("prediction runs on the CPU; on a GPU only training is compared")
+    engine, eight_bits = ENGINES[name]
+    image = image_of(volume)
+    path = _int8_file(setting, image) if eight_bits else model_file(setting)
+    return _predict(Predictor(path, engine=engine, threads=setting.threads), image)
+
+
+def training(setting: Setting, name: str) -> Step:
+    """The training loops of others."""
+    return r2_steps(setting) if name == "r2" else OTHERS[name](setting)
 
 
 def _predict(predictor: Predictor, image: Image) -> Step:
@@ -299,13 +309,13 @@ def image_of(volume: r2_loop.Volume) -> Image:
 
 def model_file(setting: Setting) -> Path:
     """The same network, untrained, as the product exports it."""
-    if "model" not in setting.memo:
+    path = setting.folder / "model.onnx"
+    if not path.exists():
         torch.manual_seed(0)
         recipe = setting.recipe
         record = ModelRecord(name="benchmark", labels=recipe.labels, preprocessing=recipe.preprocessing)
-        network = build(recipe.network, 3, recipe.labels.channels)
-        setting.memo["model"] = export_onnx(network, record, setting.folder / "model.onnx", in_channels=3)
-    return setting.memo["model"]  # type: ignore[no-any-return]
+        export_onnx(build(recipe.network, 3, recipe.labels.channels), record, path, in_channels=3)
+    return path
 
 
 def _int8_file(setting: Setting, image: Image) -> Path:
@@ -316,7 +326,8 @@ def _int8_file(setting: Setting, image: Image) -> Path:
 
     planes = prepare(image, setting.recipe.preprocessing).planes[: setting.batch]
     path = setting.folder / "model_int8.onnx"
-    path.write_bytes(quantise(model_file(setting).read_bytes(), [plane[None] for plane in planes]))
+    if not path.exists():
+        path.write_bytes(quantise(model_file(setting).read_bytes(), [plane[None] for plane in planes]))
     return path
 
 

@@ -4,19 +4,18 @@
     python benchmarks/inference_engines.py --monai                     # also MONAI's sliding window over 2048² pixels
     python benchmarks/inference_engines.py --batch 1 --size 512 --widths 16,32,64,128,256
 
-The contestants take turns within every round; a ratio is the median of the rounds' own ratios. Each has a process of its own,
-because libraries in one process share allocators and thread pools. Weights are random: speed does not depend on them, and what
+The contestants take turns within every round; a ratio is the median of the rounds' own ratios. Each has a process of its own
+(``apart.py`` says why). Weights are random: speed does not depend on them, and what
 quantisation costs in Dice is measured by ``delineate export --int8``.
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from apart import Apart, serve
 from measuring import Spread, document, interleaved, ratios, say, write_json
 
 CONTESTANTS = (
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--worker", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.worker:
-        serve(chosen)
+        serve_one(chosen)
         return {}
     result = measure(chosen)
     write_json(chosen.json, result)
@@ -125,51 +125,32 @@ def build(chosen: argparse.Namespace) -> Any:
     return build_unet(chosen.channels, 1, {"widths": widths, "decoder": chosen.decoder})
 
 
-class Worker:
-    """A contestant's process: each line it is sent is one run, answered by what was measured."""
-
-    def __init__(self, name: str, chosen: argparse.Namespace, folder: str) -> None:
-        command = [sys.executable, str(Path(__file__).resolve()), "--worker", name, folder]
-        for option in ("size", "batch", "widths", "decoder", "channels", "threads"):
-            if getattr(chosen, option) is not None:
-                command += [f"--{option}", str(getattr(chosen, option))]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        first = self._answer()
-        if first != "ready":
-            raise RuntimeError(first)
-
-    def __call__(self) -> float:
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-        return float(self._answer())
-
-    def _answer(self) -> str:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("@"):
-                return line[1:].strip()
-        return f"ended with {self._process.wait()}"
-
-    def end(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
+def apart(name: str, chosen: argparse.Namespace, folder: str) -> Apart:
+    """A contestant in a process of its own."""
+    command = [str(Path(__file__).resolve()), "--worker", name, folder]
+    for option in ("size", "batch", "widths", "decoder", "channels", "threads"):
+        if getattr(chosen, option) is not None:
+            command += [f"--{option}", str(getattr(chosen, option))]
+    return Apart(command)
 
 
 def take_turns(names: list[str], chosen: argparse.Namespace, folder: str) -> tuple[dict[str, list[float]], dict[str, str]]:
-    workers: dict[str, Worker] = {}
+    workers: dict[str, Apart] = {}
     skipped: dict[str, str] = {}
     for name in names:
         try:
-            workers[name] = Worker(name, chosen, folder)
+            workers[name] = apart(name, chosen, folder)
         except RuntimeError as error:
             skipped[name] = str(error)
     try:
-        return interleaved(workers, chosen.rounds), skipped
+        return interleaved({name: partial(_rate, worker) for name, worker in workers.items()}, chosen.rounds), skipped
     finally:
         for worker in workers.values():
             worker.end()
+
+
+def _rate(worker: Apart) -> float:
+    return worker().rate
 
 
 def sliding_window(chosen: argparse.Namespace, folder: str) -> dict[str, Any]:
@@ -183,21 +164,20 @@ def sliding_window(chosen: argparse.Namespace, folder: str) -> dict[str, Any]:
     }
 
 
-def serve(chosen: argparse.Namespace) -> None:
+def serve_one(chosen: argparse.Namespace) -> None:
     """The process of one contestant."""
     name, folder = chosen.worker[0], Path(chosen.worker[1])
-    try:
+
+    def make() -> Callable[[], float]:
         run, amount = contestant(name, chosen, folder)
-        run()
-        run()
-    except Exception as error:  # noqa: BLE001 - told to the parent, which says that it was skipped
-        print(f"@{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}", flush=True)
-        return
-    print("@ready", flush=True)
-    for _ in sys.stdin:
-        began = time.perf_counter()
-        run()
-        print(f"@{amount / (time.perf_counter() - began)}", flush=True)
+
+        def once() -> float:
+            run()
+            return amount
+
+        return once
+
+    serve(make)
 
 
 def contestant(name: str, chosen: argparse.Namespace, folder: Path) -> tuple[Callable[[], Any], float]:

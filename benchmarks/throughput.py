@@ -5,7 +5,8 @@
 
 ``train_ratio`` and ``predict_ratio`` are ours to R2's loop for the same network, size and batch, end to end: drawing, augmenting
 and collating are in both. ``train_peak_share`` and ``predict_peak_share`` are the network's multiplications and additions a second
-over those of the machine's own bf16 matrix product (float32 where that is faster), measured in the same rounds.
+over those of the machine's own bf16 matrix product (float32 where that is faster), measured in the same rounds. Everybody but our
+training has a process of its own (``apart.py`` says why).
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from benchmarks.apart import Apart, Turn, serve, take_turn  # noqa: E402
 from benchmarks.made_volumes import write_patients  # noqa: E402
 from benchmarks.measuring import Spread, interleaved, ratios, say  # noqa: E402
 
@@ -40,7 +41,11 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rounds", type=int, help="default: 5, with --quick as many as fit, 3 at least")
     parser.add_argument("--threads", type=int, help="default: all cores this process may use")
+    parser.add_argument("--worker", nargs=3, metavar=("PART", "NAME", "SETTING"), help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
+    if asked.worker:
+        contestant(*asked.worker)
+        return {}
     result = measure(
         quick=asked.quick,
         device=asked.device,
@@ -106,41 +111,67 @@ def measure(
     return measuring.document("throughput", device, result, quick=quick)
 
 
+def contestant(part: str, name: str, file: str) -> None:
+    """The process of one contestant."""
+
+    def make() -> Callable[[], float]:
+        import torch
+
+        setting = contestants.Setting.load(Path(file))
+        torch.set_num_threads(setting.threads)
+        return contestants.training(setting, name) if part == "train" else contestants.prediction(setting, name, 2 * setting.batch)
+
+    serve(make)
+
+
+def _apart(part: str, names: list[str], setting: contestants.Setting) -> tuple[dict[str, Apart], dict[str, str]]:
+    """Those that could begin, and why others could not."""
+    file, found, skipped = str(setting.save()), {}, {}
+    for name in names:
+        try:
+            found[name] = Apart([str(Path(__file__).resolve()), "--worker", part, name, file])
+        except RuntimeError as error:
+            skipped[name] = str(error)
+    return found, skipped
+
+
 def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: float) -> dict[str, Any]:
     from delineate.training.memory import keep_freed
 
     peak = contestants.peak(setting)
-    ours = contestants.Ours(setting)
-    steps: dict[str, Callable[[], int]] = {"ours": ours.step, "r2": contestants.r2_steps(setting)}
-    skipped: dict[str, str] = {}
+    ours = {"ours": contestants.Ours(setting)}
     if not quick:
-        compiled = contestants.Ours(setting, compile=True)
-        steps["ours compiled"] = compiled.step
-        for name, make in contestants.OTHERS.items():
-            try:
-                steps[name] = make(setting)
-            except (ImportError, RuntimeError) as error:
-                skipped[name] = f"{type(error).__name__}: {error}"
+        ours["ours compiled"] = contestants.Ours(setting, compile=True)
+    others, skipped = _apart("train", ["r2", *([] if quick else contestants.OTHERS)], setting)
+
+    def in_turn(mine: contestants.Ours, times: int) -> Turn:
+        with keep_freed():  # as the product trains; for the turn only, since here the measuring itself lives beside it
+            return take_turn(mine.step, times)
+
+    turns: dict[str, Callable[[int], Turn]] = {
+        **{name: partial(in_turn, mine) for name, mine in ours.items()},
+        **others,
+    }
     # As many steps of each per turn as make turns of about equal length: a short burst would meet an idle moment or miss it.
-    begun = {name: _seconds_of(step) for name, step in steps.items()}
-    begun = {name: min(first, _seconds_of(steps[name])) for name, first in begun.items()}
-    longest = begun["r2"]
-    turns = {name: max(1, min(8, round(longest / one))) for name, one in begun.items()}
-    ours.forget()
-    used: dict[str, list[float]] = {name: [] for name in ("peak", *steps)}
-    measured = interleaved(
-        {
-            "peak": lambda: peak(used["peak"]),
-            **{
-                name: _rate(steps[name], turns[name], used[name], keep_freed if name.startswith("ours") else nullcontext)
-                for name in steps
+    one = {name: min(turn(1).seconds, turn(1).seconds) for name, turn in turns.items()}
+    steps = {name: max(1, min(8, round(one["r2"] / seconds))) for name, seconds in one.items()}
+    for mine in ours.values():
+        mine.forget()
+    used: dict[str, list[float]] = {name: [] for name in ("peak", *turns)}
+    try:
+        measured = interleaved(
+            {
+                "peak": lambda: peak(used["peak"]),
+                **{name: _rate(turn, steps[name], used[name]) for name, turn in turns.items()},
             },
-        },
-        rounds,
-        stop_after=seconds,
-    )
+            rounds,
+            stop_after=seconds,
+        )
+    finally:
+        for other in others.values():
+            other.end()
     say("training: " + ", ".join(f"{name} {statistics.median(values):.3g}" for name, values in measured.items()))
-    rates = {name: measured[name] for name in steps}
+    rates = {name: measured[name] for name in turns}
     achieved = [rate * setting.flop_training for rate in rates["ours"]]
     found: dict[str, Any] = {
         "unit": "images/s",
@@ -149,38 +180,45 @@ def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: f
         "peak_gflops": Spread.of([value / 1e9 for value in measured["peak"]]).plain(),
         "peak_share": ratios(achieved, measured["peak"]).plain(),
         "by_processor_time": _by_processor_time(used, "ours", setting.flop_training),
-        "data_share": Spread.of(ours.waits).plain(),
-        "data_work_share": Spread.of([_share_of_cores(work, rates["ours"], setting) for work in ours.works]).plain(),
-        "steps_per_turn": turns,
+        "data_share": Spread.of(ours["ours"].waits).plain(),
+        "data_work_share": Spread.of([_share_of_cores(work, rates["ours"], setting) for work in ours["ours"].works]).plain(),
+        "steps_per_turn": steps,
         "skipped": skipped,
     }
     if not quick:
         found["peak_share_compiled"] = ratios(
             [rate * setting.flop_training for rate in rates["ours compiled"]], measured["peak"]
         ).plain()
-    ours.close()
+    for mine in ours.values():
+        mine.close()
     return found
 
 
 def _prediction(setting: contestants.Setting, quick: bool, rounds: int, seconds: float, int8: bool = True) -> dict[str, Any]:
     peak = contestants.peak(setting)
-    planes = 2 * setting.batch
-    runs, skipped = contestants.predictions(setting, planes, everything=not quick, int8=int8)
-    ours = next(name for name in ("ours openvino", "ours onnxruntime", "ours") if name in runs)
-    for run in runs.values():
-        run()
+    names = ["r2", "ours openvino", *([] if quick else ["ours onnxruntime"]), *(["ours int8"] if int8 else [])]
+    runs, skipped = _apart("predict", names, setting)
+    if not {"ours openvino", "ours onnxruntime"} & set(runs):
+        more, why = _apart("predict", ["ours onnxruntime"], setting)
+        runs.update(more)
+        skipped.update(why)
+    ours = next(name for name in ("ours openvino", "ours onnxruntime", "r2") if name in runs)
     used: dict[str, list[float]] = {name: [] for name in ("peak", *runs)}
-    measured = interleaved(
-        {"peak": lambda: peak(used["peak"]), **{name: _rate(run, 1, used[name]) for name, run in runs.items()}},
-        rounds,
-        stop_after=seconds,
-    )
+    try:
+        measured = interleaved(
+            {"peak": lambda: peak(used["peak"]), **{name: _rate(run, 1, used[name]) for name, run in runs.items()}},
+            rounds,
+            stop_after=seconds,
+        )
+    finally:
+        for run in runs.values():
+            run.end()
     say("prediction: " + ", ".join(f"{name} {statistics.median(values):.3g}" for name, values in measured.items()))
     rates = {name: measured[name] for name in runs}
     return {
         "unit": "images/s",
         "ours": ours,
-        "planes": planes,
+        "planes": 2 * setting.batch,
         "rates": {name: Spread.of(values).plain() for name, values in rates.items()},
         "ratio": {name: ratios(values, rates["r2"]).plain() for name, values in rates.items() if name != "r2"},
         "peak_gflops": Spread.of([value / 1e9 for value in measured["peak"]]).plain(),
@@ -196,12 +234,6 @@ def _share_of_cores(work: float, rates: list[float], setting: contestants.Settin
     return work / (setting.threads * setting.batch / statistics.median(rates))
 
 
-def _seconds_of(step: Callable[[], int]) -> float:
-    begun = time.perf_counter()
-    step()
-    return time.perf_counter() - begun
-
-
 def _by_processor_time(used: dict[str, list[float]], ours: str, flop: float) -> dict[str, Any]:
     """The same ratios where seconds are those the processor worked for us: other programs on the machine do not count, cores that
     stand idle do not either. Waiting by spinning counts as work."""
@@ -209,23 +241,17 @@ def _by_processor_time(used: dict[str, list[float]], ours: str, flop: float) -> 
     return {"ratio": ratio, "peak_share": ratios([rate * flop for rate in used[ours]], used["peak"]).plain()}
 
 
-def _rate(
-    step: Callable[[], int], times: int, used: list[float], within: Callable[[], AbstractContextManager[None]] = nullcontext
-) -> Callable[[], float]:
-    """Images per second over ``times`` steps; a step returns how many images it did. Images per second of processor to ``used``.
+def _rate(turn: Callable[[int], Turn], times: int, used: list[float]) -> Callable[[], float]:
+    """Images per second over ``times`` steps; images per second of processor go to ``used``.
 
-    The turn's first step is not counted: caches and freed memory are the others' before it. ``within`` is how the contestant keeps
-    its memory; it must not be the others' way too.
+    The turn's first step is not counted: the caches are the others' before it.
     """
 
     def measured() -> float:
-        with within():
-            step()
-            worked, begun = time.process_time(), time.perf_counter()
-            images = sum(step() for _ in range(times))
-            seconds = time.perf_counter() - begun
-            used.append(images / max(time.process_time() - worked, 1e-9))
-        return images / seconds
+        turn(1)
+        found = turn(times)
+        used.append(found.amount / found.processor)
+        return found.rate
 
     return measured
 

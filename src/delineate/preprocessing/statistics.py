@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from delineate.domain import Image
 from delineate.preprocessing.colour import check_channels, convert_colour
+from delineate.preprocessing.counting import Counted
 from delineate.preprocessing.trail import Box, content_box, plane_axes
 from delineate.recipe import Preprocessing
 
@@ -70,9 +71,11 @@ def measure(images: Iterable[Image], recipe: Preprocessing) -> Statistics:
                 break
         rate = min(rate, 2 * SAMPLES / total)
         values = convert_colour(_sample(image.pixels, max(1, round(total * rate)), seed=number), recipe)
-        values = np.where(np.isfinite(values), values, np.nan)
+        gaps = np.issubdtype(image.pixels.dtype, np.inexact)
+        if gaps:
+            values = np.where(np.isfinite(values), values, np.nan)
         keep.append(values)
-        body.append(_above_minimum(values))
+        body.append(_above_minimum(values, gaps))
         held += values.shape[1]
         smallest_step = max(smallest_step, _noise_floor(image.pixels.dtype))
         if recipe.crop == "content":
@@ -96,17 +99,23 @@ def _summary(
     values: NDArray[Any], inside: NDArray[np.bool_], recipe: Preprocessing, smallest_step: float
 ) -> tuple[float, float, float, float]:
     finite = ~np.isnan(values)
-    known = values[finite].astype(np.float64)
+    known = values[finite]
     if known.size == 0:
         return 0.0, 0.0, 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(known, recipe.normalisation.percentiles))
+    counted = Counted.of(known)
+    shares = recipe.normalisation.percentiles
+    low, high = counted.percentiles(shares) if counted else (float(v) for v in np.percentile(known.astype(np.float64), shares))
     if high <= low:  # content on less than 0.5 % of the pixels: the percentiles would clip it away
         low, high = float(known.min()), float(known.max())
     if recipe.normalisation.nonzero and (inside & finite).any():
-        known = values[inside & finite].astype(np.float64)
+        known = values[inside & finite]
+        counted = Counted.of(known) if counted else None
     scale = max(abs(low), abs(high), 1e-300)  # keeps squares finite for huge values
-    clipped = np.clip(known, low, high) / scale
-    mean, std = float(clipped.mean()) * scale, float(clipped.std()) * scale
+    if counted:
+        mean, std = (value * scale for value in counted.moments(low, high, scale))
+    else:
+        clipped = np.clip(known.astype(np.float64), low, high) / scale
+        mean, std = float(clipped.mean()) * scale, float(clipped.std()) * scale
     # A deviation far below the range (a few bright pixels on black) or below the file's own noise floor (a slice of air)
     # must not blow noise up to the size of anatomy.
     std = max(std, 0.05 * (high - low), smallest_step)
@@ -131,6 +140,8 @@ def _sample(pixels: NDArray[Any], count: int, seed: int) -> NDArray[Any]:
     if count >= total:
         return pixels.reshape(pixels.shape[0], -1)
     places = _places(total, count, seed)
+    if pixels.flags.c_contiguous:
+        return np.take(pixels.reshape(pixels.shape[0], -1), places, axis=1)
     index = np.unravel_index(places, pixels.shape[1:])
     return np.stack([channel[index] for channel in pixels])
 
@@ -153,8 +164,9 @@ def _thin(count: int) -> NDArray[np.int64]:
     return np.asarray(np.minimum(2 * np.arange(half) + jitter, count - 1), dtype=np.int64)
 
 
-def _above_minimum(values: NDArray[Any]) -> NDArray[np.bool_]:
-    known = np.where(np.isnan(values), np.inf, values)
+def _above_minimum(values: NDArray[Any], gaps: bool) -> NDArray[np.bool_]:
+    """``gaps``: some may be NaN."""
+    known = np.where(np.isnan(values), np.inf, values) if gaps else values
     return np.asarray(values > known.min(axis=1, keepdims=True))
 
 

@@ -234,6 +234,17 @@ def test_table_of_classes(tmp_path: Path) -> None:
     assert found.class_names == {1: "lung", 2: "heart"} and [s.label for s in found.cases[0].masks] == [1, 2]
 
 
+def test_table_of_channels_and_of_parts_of_files(tmp_path: Path) -> None:
+    make(tmp_path, "a.png", "a2.png", "b.png", "m.png")
+    text = "image,mask,patient,image_page,image_item\na.png;a2.png,m.png,1,,\nb.png,m.png,2,3,x\nb.png;gone.png,m.png,3,,\n"
+    (tmp_path / "list.csv").write_text(text)
+    found = scan(tmp_path, table=tmp_path / "list.csv")
+    channels, part = found.cases
+    assert [source.path.name for source in channels.images] == ["a.png", "a2.png"] and channels.id == "a"
+    assert (part.images[0].index, part.images[0].item) == (3, "x")
+    assert [finding.code for finding in found.findings if finding.code == "listed-file-missing"] == ["listed-file-missing"]
+
+
 def test_table_errors(tmp_path: Path) -> None:
     four(tmp_path)
     (tmp_path / "a.csv").write_text("picture,outline\n1,2\n")

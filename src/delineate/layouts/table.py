@@ -1,7 +1,8 @@
 """A CSV or TSV that lists image, mask and, if known, patient, split, volume and position of every case.
 
 Column names are case-blind. Paths are relative to the table (or to the scanned folder). Several masks of one image stand in one
-cell with ``;`` between them, or in columns ``mask_<class>``, one per class.
+cell with ``;`` between them, or in columns ``mask_<class>``, one per class; so do the files of an image's channels. The folder of a
+DICOM series is an image too. ``image_page`` (from 0) and ``image_item`` name a part of a file that holds many (see ``Source``).
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Columns:
     split: int | None
     volume: int | None
     position: int | None
+    page: int | None = None
+    item: int | None = None
 
 
 @layout("table", specificity=110)
@@ -113,9 +116,9 @@ def find_columns(header: list[str]) -> Columns | None:
     )
     if image is None or (mask is None and not classes):
         return None
-    return Columns(
-        image, mask, classes, place(_PATIENT), place(("split", "set", "part")), place(("volume",)), place(("position", "slice"))
-    )
+    split, volume, position = place(("split", "set", "part")), place(("volume",)), place(("position", "slice"))
+    part_of_file = place(("image_page",)), place(("image_item",))
+    return Columns(image, mask, classes, place(_PATIENT), split, volume, position, *part_of_file)
 
 
 @dataclass(frozen=True)
@@ -134,14 +137,14 @@ def from_rows(tree: Tree, path: Path, rows: list[list[str]], columns: Columns) -
     numbers = {name: number for number, (name, _) in enumerate(columns.classes, start=1)}
     for line, row in enumerate(rows[1:], start=2):
         cell = _Row(row).cell
-        image = _resolve(tree, path, cell(columns.image))
+        images = _resolve_images(tree, path, cell(columns.image))
         masks: list[tuple[Path | str, int | None]] = [
             (_resolve(tree, path, name), None) for name in cell(columns.mask).split(";") if name.strip()
         ]
         masks += [(_resolve(tree, path, cell(place)), numbers[name]) for name, place in columns.classes if cell(place)]
-        missing = next((name for name in (image, *(mask for mask, _ in masks)) if isinstance(name, str)), None)
+        missing = next((name for name in (*images, *(mask for mask, _ in masks)) if isinstance(name, str)), None)
         if missing is not None or not masks:
-            where = None if isinstance(image, str) else image
+            where = None if isinstance(images[0], str) else images[0]
             code = "listed-file-missing" if missing is not None else "image-without-mask"
             proposal.findings.append(
                 Finding(code, "warning", where or path, params={"list": f"{path.name}:{line}", "file": missing or ""})
@@ -149,7 +152,8 @@ def from_rows(tree: Tree, path: Path, rows: list[list[str]], columns: Columns) -
             if where is not None:
                 proposal.explained.setdefault(where, "image-without-mask")
             continue
-        assert isinstance(image, Path)
+        sources = _sources(images, cell(columns.page), cell(columns.item))
+        image = sources[0].path
         name = _name(tree, image)
         if name in seen:
             proposal.findings.append(
@@ -162,7 +166,7 @@ def from_rows(tree: Tree, path: Path, rows: list[list[str]], columns: Columns) -
         proposal.cases.append(
             Case(
                 name,
-                (Source(image),),
+                sources,
                 tuple(Source(mask, label=label) for mask, label in masks if isinstance(mask, Path)),
                 patient=cell(columns.patient) or None,
                 volume=cell(columns.volume) or None,
@@ -180,13 +184,26 @@ def from_rows(tree: Tree, path: Path, rows: list[list[str]], columns: Columns) -
     return proposal
 
 
-def _resolve(tree: Tree, table: Path, text: str) -> Path | str:
+def _resolve_images(tree: Tree, table: Path, text: str) -> list[Path | str]:
+    """The file or series folder a cell names, or the files of its channels."""
+    whole = _resolve(tree, table, text, series=True)
+    if isinstance(whole, Path) or ";" not in text:
+        return [whole]
+    return [_resolve(tree, table, name) for name in text.split(";") if name.strip()] or [whole]
+
+
+def _sources(images: list[Path | str], page: str, item: str) -> tuple[Source, ...]:
+    found = [image for image in images if isinstance(image, Path)]
+    return tuple(Source(image, int(page) if page.isdecimal() else None, item or None) for image in found)
+
+
+def _resolve(tree: Tree, table: Path, text: str, *, series: bool = False) -> Path | str:
     """The file a cell names, beside the table or under the root; the text itself where there is none."""
     text = text.strip().strip('"').replace("\\", "/")
     for base in (table.parent, tree.root):
         path = base / text
         try:
-            if text and path.is_file():
+            if text and (path.is_file() or (series and path.is_dir())):
                 return Path(*path.parts) if ".." not in path.parts else path.resolve()
         except (OSError, ValueError):
             continue
@@ -200,4 +217,4 @@ def _name(tree: Tree, image: Path) -> str:
         parts = image.relative_to(tree.root).parts
     except ValueError:
         parts = image.parts[-2:]
-    return "/".join((*parts[:-1], split_name(parts[-1])[0]))
+    return "/".join((*parts[:-1], parts[-1] if image.is_dir() else split_name(parts[-1])[0]))

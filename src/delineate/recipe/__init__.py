@@ -1,7 +1,7 @@
 """Decisions as data: the JSON files of a run and of a model, as checked values."""
 
 from delineate.recipe.doubt import Familiar, ReviewRule, View
-from delineate.recipe.masks import MaskRule
+from delineate.recipe.masks import MaskMeaning, MaskRule
 from delineate.recipe.network import (
     TWO_MAP_PRESETS,
     UNET_PRESETS,
@@ -27,6 +27,7 @@ __all__ = [
     "Augmentation",
     "Clean",
     "Familiar",
+    "MaskMeaning",
     "MaskRule",
     "ModelRecord",
     "MonaiOptions",

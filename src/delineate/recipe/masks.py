@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from delineate.domain.labels import LabelSet
 from delineate.recipe.strict import StrictModel
 
 
@@ -31,3 +32,10 @@ class MaskRule(StrictModel):
     values: dict[int, int] = Field(default_factory=dict)
     colours: dict[str, int] = Field(default_factory=dict)
     others: Literal["error", "background", "ignore"] = "error"
+
+
+class MaskMeaning(StrictModel):
+    """A rule with the classes it gives, where they are known and not to be inferred."""
+
+    rule: MaskRule
+    labels: LabelSet

@@ -12,7 +12,7 @@ from delineate.dataset.checks import CheckContext, run_checks
 from delineate.domain import Case, Finding, LabelSet, Scan
 from delineate.errors import DataError, UsageError
 from delineate.events import EventSink
-from delineate.recipe import MaskRule, Splits, read_json, save_json
+from delineate.recipe import MaskMeaning, MaskRule, Splits, load, read_json, save_json
 from delineate.report import write_check_page
 from delineate.workflows.options import DataOptions, SplitOptions
 from delineate.workflows.stages import stage
@@ -72,6 +72,9 @@ def examine(data: Path, reading: DataOptions, splitting: SplitOptions, *, seed: 
     """Scan, infer the mask rule, measure every case once, split, check."""
     scan = scan_folder(data, reading, on_event)
     rule, labels, evidence = infer_mask_rule(scan, classes=reading.classes, on_event=on_event)
+    if reading.mask_meaning is not None:
+        given = load(MaskMeaning, reading.mask_meaning)
+        rule, labels, evidence = given.rule, given.labels, evidence.model_copy(update={"findings": ()})
     facts = measure_cases(scan, rule, labels, on_event=on_event)
     splits: Splits | None = None
     more: list[Finding] = list(evidence.findings)

@@ -16,7 +16,8 @@ TTA_FROM = 300.0
 
 
 class DataOptions(StrictModel):
-    """How to read the folder. All ``None``: by evidence."""
+    """How to read the folder. All ``None``: by evidence. ``mask_meaning`` is a JSON file with rule and classes
+    (:class:`delineate.recipe.MaskMeaning`) that count in the place of what masks look like."""
 
     layout: str | None = None
     image_pattern: str | None = None
@@ -24,6 +25,7 @@ class DataOptions(StrictModel):
     patient_pattern: str | None = None
     table: Path | None = None
     classes: str | None = None
+    mask_meaning: Path | None = None
 
 
 class SplitOptions(StrictModel):

@@ -180,7 +180,12 @@ def _anchored(options: RunOptions) -> RunOptions:
     return options.model_copy(
         update={
             "data": options.data.resolve(),
-            "reading": options.reading.model_copy(update={"table": table and table.resolve()}),
+            "reading": options.reading.model_copy(
+                update={
+                    "table": table and table.resolve(),
+                    "mask_meaning": options.reading.mask_meaning and options.reading.mask_meaning.resolve(),
+                }
+            ),
             "splitting": options.splitting.model_copy(update={"split_file": split_file and split_file.resolve()}),
             "recipe_file": recipe and recipe.resolve(),
         }

@@ -81,6 +81,9 @@ class Apart:
             self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
 
 def serve(make: Callable[[], Callable[[], float]], warm: int = 2) -> None:

@@ -68,7 +68,8 @@ def _scores(card: dict[str, Any], language: str) -> list[str]:
         if not isinstance(numbers, dict) or not isinstance(numbers.get("dice"), dict) or numbers["dice"].get("mean") is None:
             continue
         dice, unit = numbers["dice"], numbers.get("unit", "patient")
-        interval = " … ".join(f"{value:.3f}" for value in dice["ci95"]) if dice.get("ci95") else "–"
+        ends = dice.get("ci95") or [None]
+        interval = "–" if None in ends else " … ".join(f"{value:.3f}" for value in ends)
         who = translate(f"report.who.{part}.{unit}", language)
         rows.append(f"| {who} | {numbers.get('n', '?')} | {dice['mean']:.3f} | {interval} |")
     blocks = [translate("portable.readme.scores.none", language)]

@@ -38,7 +38,7 @@ function describe() {
   by("language").lang = language === "zh" ? "en" : "zh";
   by("use").textContent = [card.intended_use[language], ...card.notes[language]].join(language === "zh" ? "" : " ");
   for (const place of document.querySelectorAll("[data-say]")) place.textContent = say(place.dataset.say);
-  for (const list of ["limits", "differs"]) by(list).replaceChildren(...card[list][language].map((text) => element("li", text)));
+  for (const list of ["limits", "differs"]) by(list).replaceChildren(...card[list][language].map(item));
   by("scores").replaceChildren(scoreTable());
   if (state.said) tell(state.said.key, state.said.values, state.said.wrong);
   if (state.shown) show();
@@ -51,10 +51,17 @@ function scoreTable() {
   table.append(row("th", [say("part"), "n", say("dice"), say("interval")]));
   for (const part of parts) {
     const { dice, n, unit } = state.card.scores[part];
-    const interval = dice.ci95 ? dice.ci95.map((value) => value.toFixed(3)).join(" … ") : "–";
+    const interval = dice.ci95?.every((value) => value !== null) ? dice.ci95.map((value) => value.toFixed(3)).join(" … ") : "–";
     table.append(row("td", [say(`part.${part}`), say(`n.${unit ?? "patient"}`, { n }), dice.mean.toFixed(3), interval]));
   }
   return table;
+}
+
+// `words` in backticks are a command's.
+function item(text) {
+  const made = element("li");
+  made.append(...text.split("`").map((part, at) => (at % 2 ? element("code", part) : part)));
+  return made;
 }
 
 function row(kind, texts) {

@@ -26,55 +26,60 @@ export async function runInBrowser(modelFolderUrl, pixels, height, width, channe
   if (pixels.length !== height * width * channels) {
     throw failure("channels-wrong", `${pixels.length} values for ${height} × ${width} × ${channels}`);
   }
-  const url = new URL(String(modelFolderUrl).replace(/\/?$/, "/"), document.baseURI).href;
+  const url = addressOf(modelFolderUrl);
   const { signal, headers = {} } = options;
   if (signal?.aborted) throw failure("stopped", "");
-  const worker = workerFor(url);
+  const { worker, waiting } = workerFor(url);
   const id = ++last;
-  return await new Promise((resolve, reject) => {
-    const finish = (act, value) => {
-      worker.removeEventListener("message", hear);
-      worker.removeEventListener("error", broken);
-      signal?.removeEventListener("abort", stop);
-      act(value);
-    };
-    const give_up = (error) => {
-      forgetModel(url);
-      finish(reject, error);
-    };
-    const stop = () => give_up(failure("stopped", ""));
-    const broken = (event) => give_up(failure("engine-failed", event.message || "the worker could not start"));
-    const hear = ({ data }) => {
-      if (data.id !== id) return;
-      if (data.error) give_up(failure(data.error.code, data.error.message));
-      else if (data.stage) onProgress(data.stage, data.share);
-      else {
-        onProgress("done", 1);
-        finish(resolve, data.result);
-      }
-    };
-    worker.addEventListener("message", hear);
-    worker.addEventListener("error", broken);
-    signal?.addEventListener("abort", stop);
-    worker.postMessage({ id, url, headers, pixels, height, width, channels });
-  });
+  const stop = () => forgetModel(url);
+  signal?.addEventListener("abort", stop);
+  try {
+    return await new Promise((resolve, reject) => {
+      waiting.set(id, { resolve, reject, onProgress });
+      worker.postMessage({ id, url, headers, pixels, height, width, channels });
+    });
+  } finally {
+    waiting.delete(id);
+    signal?.removeEventListener("abort", stop);
+  }
 }
 
-/** Free what was loaded for a model folder (all of them without an argument). Work under way there never answers. */
+/** Free what was loaded for a model folder (all of them without an argument). Work under way there ends with "stopped". */
 export function forgetModel(modelFolderUrl) {
-  for (const [url, worker] of workers) {
-    if (modelFolderUrl === undefined || url === new URL(String(modelFolderUrl).replace(/\/?$/, "/"), document.baseURI).href) {
-      worker.terminate();
-      workers.delete(url);
-    }
-  }
+  for (const url of modelFolderUrl === undefined ? [...workers.keys()] : [addressOf(modelFolderUrl)]) dismiss(url, failure("stopped", ""));
+}
+
+function dismiss(url, error) {
+  const known = workers.get(url);
+  if (!known) return;
+  workers.delete(url);
+  known.worker.terminate();
+  for (const { reject } of known.waiting.values()) reject(error);
 }
 
 // A worker per model: the page stays alive while it computes, and a stopped computation takes its memory along.
 function workerFor(url) {
-  if (!workers.has(url)) workers.set(url, new Worker(new URL("./browser_worker.js", import.meta.url), { type: "module" }));
+  const known = workers.get(url);
+  if (known) return known;
+  const worker = new Worker(new URL("./browser_worker.js", import.meta.url), { type: "module" });
+  const waiting = new Map();
+  worker.addEventListener("error", (event) => dismiss(url, failure("engine-failed", event.message || "the worker could not start")));
+  worker.addEventListener("message", ({ data: { id, stage, share, result, error } }) => {
+    const asked = waiting.get(id);
+    if (!asked) return;
+    if (stage) asked.onProgress(stage, share);
+    else if (error && ["channels-wrong", "too-large"].includes(error.code)) asked.reject(failure(error.code, error.message));
+    else if (error) dismiss(url, failure(error.code, error.message));  // what is loaded may be of no use any more
+    else {
+      asked.onProgress("done", 1);
+      asked.resolve(result);
+    }
+  });
+  workers.set(url, { worker, waiting });
   return workers.get(url);
 }
+
+const addressOf = (folder) => new URL(String(folder).replace(/\/?$/, "/"), document.baseURI).href;
 
 function failure(code, message) {
   return Object.assign(new Error(message || code), { code });

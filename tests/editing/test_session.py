@@ -23,7 +23,7 @@ from delineate.editing.planes import Plane
 from delineate.editing.recovery import restore
 from delineate.editing.reviewed import ReviewRecord, save_reviewed
 from delineate.editing.session import Session
-from delineate.errors import UsageError
+from delineate.errors import ResourceError, UsageError
 from delineate.formats import read_labels, write_labels
 from delineate.recipe import load
 
@@ -177,6 +177,8 @@ def test_a_reviewed_mask_is_new_and_says_who(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in before} == before
     with pytest.raises(UsageError):
         save_reviewed(document, tmp_path, "  ")
+    with pytest.raises(ResourceError):
+        save_reviewed(document, image, "Dr. Li")  # a file where the folder should be
     assert json.loads(record.read_text(encoding="utf-8"))["version"] == 1
 
 

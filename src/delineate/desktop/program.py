@@ -13,6 +13,7 @@ from pathlib import Path
 from PySide6.QtCore import QElapsedTimer, QEventLoop, QMessageLogContext, Qt, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+from delineate.desktop import correcting_recovery
 from delineate.desktop.models import open_model
 from delineate.desktop.segmenting import SegmentDock
 from delineate.desktop.window import MainWindow
@@ -42,6 +43,7 @@ def run(image: str | None, model: str | None, language: str | None, theme: str, 
             return _picture(app, window, image, model, Path(screenshot))
     window = MainWindow(app, None, language, theme)
     window.show()
+    correcting_recovery.offer(window.workbench, window)
     if model is not None:
         open_model(window.workbench, model)
     if image is not None:

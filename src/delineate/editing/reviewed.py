@@ -86,12 +86,15 @@ def save_reviewed(document: Document, folder: Path, reviewer: str, note: str = "
 
 def _reserve(folder: Path, stem: str) -> Path:
     """The record's name, taken at once by an empty file, so that two windows never write the same."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # also FileExistsError: a file stands where the folder should be
+        raise ResourceError("cannot-write", path=folder, reason=error.strerror or str(error)) from None
     number = 1
     while True:
         base = f"{stem}.reviewed" if number == 1 else f"{stem}.reviewed-{number}"
         record = folder / f"{base}.json"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             taken = any(file.name.startswith(f"{base}.") for file in folder.iterdir())
             if not taken:
                 record.open("x").close()

@@ -45,6 +45,8 @@ _BAD_IN_A_ROW = 5  # steps without a finite loss; fp16 has some by design while 
 _BAD_IN_A_ROW_FP16 = 20
 _OVERRUN, _OVERRUN_WITHIN_EPOCH = 0.03, 0.10
 _GROWTH = 1.5
+#: A machine's speed goes up and down; a person is told of changes of the schedule by more than this share.
+_WORTH_SAYING = 0.15
 _WARM_UP_STEPS = 3  # the first steps of a process allocate and compile kernels, and say nothing of the others
 _MEASURED_STEPS = 30  # before the time per step is trusted within an epoch
 
@@ -141,6 +143,7 @@ class _Run:
         self.measured: list[float] = []  # seconds of the latest steps
         self.per_pixel: list[float] = []  # the same per pixel of the batch
         self.steps_here = 0  # in this process
+        self.announced = self.state.timeline.total  # steps that a person was told of
         self.epoch_overhead = 0.0  # seconds of scoring, saving, pictures
         self.interrupt = Interrupt()
 
@@ -366,8 +369,10 @@ class _Run:
         most = round(self.training.steps * (_GROWTH if early else 1.0))
         total = schedule.fitting_total(state.step, now, max(most, now), self._seconds_needed(), left, allowance)
         if total is not None:
-            code = "schedule-shortened" if total < now else "schedule-lengthened"
-            self.on_event(Note(code, {"before": now, "after": total}))
+            if abs(total - self.announced) > _WORTH_SAYING * self.announced:
+                code = "schedule-shortened" if total < self.announced else "schedule-lengthened"
+                self.on_event(Note(code, {"before": self.announced, "after": total}))
+                self.announced = total
             state.timeline = state.timeline.retimed(state.step, total)
             state.cut = total == state.step
 

@@ -124,7 +124,7 @@ async function open(files) {
   mine.view.addEventListener("place", place);
   $("main").dataset.kind = mine.view.volume ? "volume" : "picture";
   $("planes").hidden = !mine.view.volume;
-  if (mine.view.volume) plane("multi");
+  if (mine.view.volume) plane(mine.view.firstPlane);
   else $("slice-row").hidden = true;
   await panel.open(mine);
   $("caption").textContent = panel.caption();

@@ -237,7 +237,7 @@ export class Panel {
     const { input, seconds } = session.result;
     const facts = [session.name, input.shape.toReversed().join(" × "), view_modality(session)];
     if (input.spacing_mm) facts.push(t("caption.spacing", { mm: input.spacing_mm.toReversed().map((mm) => number(mm, 3)).join(" × ") }));
-    facts.push(t("caption.time", { seconds: number(seconds, 2) }));
+    facts.push(t(session.where === "browser" ? "caption.here" : "caption.time", { seconds: number(seconds, 2) }));
     return facts.filter(Boolean).join(" · ");
   }
 }

@@ -5,6 +5,11 @@ import { percentiles, windowed } from "./picture.js";
 
 const MOST_ZOOM = 40;
 
+function surface({ width, height }) {
+  const canvas = new OffscreenCanvas(width, height);
+  return { canvas, context: canvas.getContext("2d", { willReadFrequently: true }) };
+}
+
 export class PlaneView extends EventTarget {
   volume = false;
   opacity = 0.45;
@@ -22,9 +27,11 @@ export class PlaneView extends EventTarget {
     this.canvas.className = "view";
     this.canvas.tabIndex = 0;
     stage.append(this.canvas);
-    this.context = this.canvas.getContext("2d");
-    this.image = new OffscreenCanvas(picture.width, picture.height);
-    this.overlay = new OffscreenCanvas(picture.width, picture.height);
+    // On the CPU: large images that change with every stroke would be sent to the graphics card anew each time, and where there is
+    // none (remote desktops) it is imitated slowly.
+    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+    this.image = surface(picture);
+    this.overlay = surface(picture);
     this.pointers = new Map();
     this.mask = null;
     this.cursor = null;
@@ -55,7 +62,7 @@ export class PlaneView extends EventTarget {
   setWindow(low, high) {
     this.low = low;
     this.high = Math.max(high, low + 1e-6);
-    this.image.getContext("2d").putImageData(windowed(this.picture, this.low, this.high), 0, 0);
+    this.image.context.putImageData(windowed(this.picture, this.low, this.high), 0, 0);
     this.draw();
   }
 
@@ -173,11 +180,12 @@ export class PlaneView extends EventTarget {
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.setTransform(scale, 0, 0, scale, this.x, this.y);
     context.imageSmoothingEnabled = scale < 3;
-    context.imageSmoothingQuality = "high";
-    context.drawImage(this.image, 0, 0);
+    context.imageSmoothingQuality = "medium";
+    context.drawImage(this.image.canvas, 0, 0);
     if (this.mask) {
       context.globalAlpha = this.opacity;
-      context.drawImage(this.overlay, 0, 0);
+      context.imageSmoothingQuality = "low";
+      context.drawImage(this.overlay.canvas, 0, 0);
       context.globalAlpha = 1;
       if (this.outlines && !this.mask.stroke) {
         context.lineWidth = (1.6 * devicePixelRatio) / scale;
@@ -216,7 +224,7 @@ export class PlaneView extends EventTarget {
           }
       }
     }
-    this.overlay.getContext("2d").putImageData(pixels, x, y);
+    this.overlay.context.putImageData(pixels, x, y);
   }
 
   #outline() {

@@ -194,6 +194,15 @@ export class VolumeView extends EventTarget {
     this.dispatchEvent(new Event("place"));
   }
 
+  /** What to show first: a stack of few slices is best seen slice by slice. */
+  get firstPlane() {
+    const [, ...sizes] = this.image.dimsRAS;
+    const [, ...steps] = this.image.pixDimsRAS;
+    const extents = sizes.map((size, axis) => size * steps[axis]);
+    const thin = extents.indexOf(Math.min(...extents));
+    return extents[thin] < Math.max(...extents) / 4 ? ["sagittal", "coronal", "axial"][thin] : "multi";
+  }
+
   /** {axis, index (from 1), count} of the slices of the plane shown; null for the 3-D view. */
   get slice() {
     if (!(this.plane in AXIS)) return null;

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import runpy
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from delineate.domain import LabelSet
 from delineate.errors import DelineateError
 from delineate.export.quantise import quantise
 from delineate.formats import read_image
-from delineate.inference import ModelFile, Predictor
+from delineate.inference import ModelFile, Predictor, clean_labels
 from delineate.portable import write_folder
 from delineate.recipe import Clean, Normalisation, Preprocessing
 
@@ -29,7 +31,7 @@ LEAST = 0.999
 
 def segment(folder: Path, image: Path, out: Path) -> str:
     """What the folder's example prints; it may not see this package."""
-    command = [sys.executable, "-I", str(folder / "example.py"), str(image), str(out)]
+    command = [sys.executable, "-E", str(folder / "example.py"), str(image), str(out)]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
 
 
@@ -64,7 +66,8 @@ def test_the_example_gives_the_predictors_mask(target: Any, engine: str, picture
     files = write_folder(model, target, tmp_path / "out")
     assert all(path.stat().st_size > 0 for path in files)
     script = tmp_path / "out" / "example.py"
-    assert imports(script) == {"json", "sys", "pathlib", "numpy", "PIL", engine}
+    assert imports(script) == {"json", "sys", "pathlib", "numpy", "PIL", "clean_up", engine}
+    assert imports(tmp_path / "out" / "clean_up.py") == {"numpy"}
     predictor = Predictor(model, engine="onnxruntime", threads=1)
     for name in ("grey", "deep") if target == "openvino" else pictures:
         said = segment(tmp_path / "out", pictures[name], tmp_path / "mask.png")
@@ -108,7 +111,8 @@ def test_the_card_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
 
     card = json.loads((out / "card.json").read_text(encoding="utf-8"), parse_constant=refuse)
     assert card["model"]["sha256"] == hashlib.sha256((out / "model.onnx").read_bytes()).hexdigest()
-    assert card["labels"] == [{"value": 1, "name": "foreground", "colour": "#e69f00", "threshold": 0.35}]
+    cleaning = {"largest": True, "min_pixels": 7, "fill_holes": False}
+    assert card["labels"] == [{"value": 1, "name": "foreground", "colour": "#e69f00", "threshold": 0.35, "clean": cleaning}]
     assert card["input"]["largest_side"] == 257  # 257 × 0.5 rounds to 128
     assert card["input"]["channels"] == [1]
     assert card["intended_use"] == {"en": "to try", "zh": "to try"}
@@ -149,3 +153,12 @@ def test_a_graph_that_decides_otherwise_is_not_written(tmp_path: Path, monkeypat
         write_folder(model, "web", tmp_path / "out")
     assert refused.value.code == "raw-differs"
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]  # nothing half-made is left
+
+
+def test_clean_up_by_numpy_alone_is_ours(masks: list[Any]) -> None:
+    script = files("delineate").joinpath("portable/templates/clean_up.py")
+    clean = runpy.run_path(str(script))["clean"]
+    for labels, mask, options in masks:
+        entries = [{"value": value, "clean": option.model_dump()} for value, option in enumerate(options, start=1)]
+        wanted = clean_labels(mask, labels, options)
+        np.testing.assert_array_equal(clean(mask, {"overlapping": labels.kind == "regions", "labels": entries}), wanted)

@@ -16,9 +16,9 @@ from tests.portable.tiny import model_file, picture
 
 from delineate.domain import LabelSet
 from delineate.formats import read_image
-from delineate.inference import ModelFile, Predictor
+from delineate.inference import ModelFile, Predictor, clean_labels
 from delineate.portable import write_folder
-from delineate.recipe import Normalisation, Preprocessing
+from delineate.recipe import Clean, Normalisation, Preprocessing
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -100,11 +100,19 @@ def test_the_page_gives_the_predictors_mask_and_asks_nobody(browser: Any, tmp_pa
         assert visit.troubles == []
 
 
-def test_overlapping_classes_and_a_fixed_scale(browser: Any, tmp_path: Path) -> None:
+CLEAN = """
+async (cases) => {
+  const { cleanLabels } = await import("./browser_clean.js");
+  return cases.map(({ mask, height, width, card }) => Array.from(cleanLabels(Uint8Array.from(mask), height, width, card)));
+}
+"""
+
+
+def test_overlapping_classes_a_fixed_scale_and_clean_up(browser: Any, tmp_path: Path, masks: list[Any]) -> None:
     scale = Normalisation(scheme="dataset", low=(0.0,), high=(220.0,), mean=(40.0,), std=(30.0,))
     preprocessing = Preprocessing(colour="rgb", channels=3, fit="scale", scale=0.5, tile=64, normalisation=scale)
     labels = LabelSet(kind="regions", names=("a", "b"))
-    model = model_file(tmp_path, labels, preprocessing=preprocessing)
+    model = model_file(tmp_path, labels, preprocessing=preprocessing, clean=(Clean(largest=True), Clean(min_pixels=9)))
     path = save(tmp_path / "picture.png", picture(90, 120, 3).pixels)
     wanted = Predictor(model, engine="onnxruntime", threads=1).predict(read_image(path)).mask.labels
     write_folder(model, "web", tmp_path / "web")
@@ -117,3 +125,10 @@ def test_overlapping_classes_and_a_fixed_scale(browser: Any, tmp_path: Path) -> 
         large = save(tmp_path / "large.png", picture(140, 60, 3).pixels)
         assert "140 × 60, not more than 129" in visit.choose(large)
         assert visit.page.locator("#result").is_hidden()
+        cases = []
+        for labels, mask, options in masks:
+            entries = [{"value": value, "clean": option.model_dump()} for value, option in enumerate(options, start=1)]
+            card = {"overlapping": labels.kind == "regions", "labels": entries}
+            cases.append({"mask": mask.ravel().tolist(), "height": mask.shape[-2], "width": mask.shape[-1], "card": card})
+        for (labels, mask, options), found in zip(masks, visit.page.evaluate(CLEAN, cases), strict=True):
+            np.testing.assert_array_equal(np.reshape(found, mask.shape), clean_labels(mask, labels, options))

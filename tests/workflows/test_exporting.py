@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -130,6 +131,22 @@ def test_other_targets(finished: RunResult, tmp_path: Path) -> None:
     files = export(finished.folder, target="openvino", out=tmp_path / "ir" / "model.xml").files
     assert [path.name for path in files] == ["model.xml", "model.bin", "model.json"]
     assert all(path.stat().st_size > 0 for path in files)
+
+
+def test_folders_that_run_alone(finished: RunResult, tmp_path: Path) -> None:
+    made = export(finished.folder, target="web", out=tmp_path / "web")
+    assert made.folder == tmp_path / "web"
+    assert {"index.html", "model.onnx", "card.json", "example.py", "README.zh.md"} <= {path.name for path in made.files}
+    (tmp_path / "int8").mkdir()
+    made = export(finished.folder, target="int8", out=tmp_path / "int8", margin=0.1)
+    assert made.int8 is not None
+    card = json.loads((tmp_path / "int8" / "card.json").read_text(encoding="utf-8"))
+    assert card["quantised"]["dice"]["validation"]["difference"]["n"] == made.int8.changes[0].difference["n"]
+    assert card["scores"] == {}
+    assert (tmp_path / "int8" / "model.onnx").stat().st_size < 0.9 * (tmp_path / "web" / "model.onnx").stat().st_size
+    with pytest.raises(UsageError) as caught:  # before anything is quantised
+        export(finished.folder, target="int8", out=tmp_path / "int8", margin=0.1)
+    assert caught.value.code == "export-exists"
 
 
 def test_calibration_looks_into_the_middle_of_volumes() -> None:

@@ -35,10 +35,7 @@ def card_of(model: ModelFile, content: bytes, file: str = "model.onnx", differs:
             "sha256": hashlib.sha256(content).hexdigest(),
             "made_from_sha256": model.sha256,
         },
-        "labels": [
-            {"value": value, "name": name, "colour": record.labels.colour(value), "threshold": threshold}
-            for value, (name, threshold) in enumerate(zip(record.labels.names, record.thresholds, strict=True), start=1)
-        ],
+        "labels": _labels(record),
         "overlapping": regions,
         "input": {
             "pixels": "float32 (rows, columns, channels), values as they stand in the file",
@@ -55,6 +52,19 @@ def card_of(model: ModelFile, content: bytes, file: str = "model.onnx", differs:
         "notes": _in_all(lambda language: notes(record, language)),
         "differs": _in_all(lambda language: differences(record, language, differs)),
     }
+
+
+def _labels(record: ModelRecord) -> list[dict[str, Any]]:
+    return [
+        {
+            "value": value,
+            "name": name,
+            "colour": record.labels.colour(value),
+            "threshold": record.thresholds[value - 1],
+            "clean": record.clean[value - 1].model_dump(),
+        }
+        for value, name in enumerate(record.labels.names, start=1)
+    ]
 
 
 def as_text(card: dict[str, Any]) -> str:

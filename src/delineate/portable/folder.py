@@ -99,6 +99,7 @@ def _fill(folder: Path, model: ModelFile, target: Target, content: bytes) -> Non
         (folder / name).write_text(readme(card, target, language), encoding="utf-8")
     engine = "openvino" if target == "openvino" else "onnxruntime"
     _copy(f"portable/templates/example_{engine}.py", folder / "example.py")
+    _copy("portable/templates/clean_up.py", folder / "clean_up.py")
     if target == "web":
         _add_page(folder)
 
@@ -106,7 +107,7 @@ def _fill(folder: Path, model: ModelFile, target: Target, content: bytes) -> Non
 def _add_page(folder: Path) -> None:
     for name in _PAGE:
         _copy(f"portable/page/{name}", folder / name)
-    for name in ("browser_run.js", "browser_worker.js", *(f"vendor/ort/{name}" for name in _ENGINE)):
+    for name in ("browser_run.js", "browser_worker.js", "browser_clean.js", *(f"vendor/ort/{name}" for name in _ENGINE)):
         _copy(f"server/web/{name}", folder / name)
     said = {language: page_sentences(language) for language in LANGUAGES}
     (folder / "strings.json").write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

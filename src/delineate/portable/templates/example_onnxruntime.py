@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from clean_up import clean
 from PIL import Image, ImageOps
 
 here = Path(__file__).parent
@@ -25,6 +26,7 @@ noise_floor = card["input"]["noise_floor"].get(str(values.dtype), 1 if values.dt
 
 network = onnxruntime.InferenceSession(here / card["model"]["file"], providers=["CPUExecutionProvider"])
 mask = network.run(["mask"], {"pixels": values.astype(np.float32), "noise_floor": np.array([noise_floor], np.float32)})[0]
+mask = clean(mask, card)
 
 for label in card["labels"]:
     inside = mask[label["value"] - 1] > 0 if card["overlapping"] else mask == label["value"]

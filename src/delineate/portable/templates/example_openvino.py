@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import openvino
+from clean_up import clean
 from PIL import Image, ImageOps
 
 here = Path(__file__).parent
@@ -27,6 +28,7 @@ noise_floor = card["input"]["noise_floor"].get(str(values.dtype), 1 if values.dt
 options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 network = openvino.Core().compile_model(str(here / card["model"]["file"]), "CPU", options)
 mask = network({"pixels": values.astype(np.float32), "noise_floor": np.array([noise_floor], np.float32)})["mask"]
+mask = clean(mask, card)
 
 for label in card["labels"]:
     inside = mask[label["value"] - 1] > 0 if card["overlapping"] else mask == label["value"]

@@ -1,5 +1,6 @@
 // The computing half of browser_run.js. One model per worker, one image at a time.
 
+import { cleanLabels } from "./browser_clean.js";
 import * as ort from "./vendor/ort/ort.wasm.min.mjs";
 
 const ENGINE = new URL("./vendor/ort/", import.meta.url);
@@ -26,7 +27,7 @@ async function answer({ id, url, headers, pixels, height, width, channels }) {
       noise_floor: new ort.Tensor("float32", [noiseFloor(pixels)], [1]),
     };
     const found = await coded("network-failed", () => session.run(feeds));
-    const mask = Uint8Array.from(found.mask.data);
+    const mask = cleanLabels(Uint8Array.from(found.mask.data), height, width, card);
     const result = { mask, height, width, layers: mask.length / (height * width), seconds: (performance.now() - began) / 1000 };
     for (const tensor of Object.values(found)) tensor.dispose();
     self.postMessage({ id, result }, [mask.buffer]);

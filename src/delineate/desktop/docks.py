@@ -38,4 +38,5 @@ DOCKS: tuple[DockEntry, ...] = (
     DockEntry("segment", "desktop.dock.segment", "segment", "delineate.desktop.segmenting:SegmentDock", "left", tab="work"),
     DockEntry("correct", "desktop.dock.correct", "correct", "delineate.desktop.correcting:CorrectDock", "left", tab="work"),
     DockEntry("display", "desktop.dock.display", "display", "delineate.desktop.display:DisplayDock", tab="look"),
+    DockEntry("measure", "desktop.dock.measure", "measure", "delineate.desktop.measuring:MeasureDock", tab="look"),
 )

@@ -85,6 +85,14 @@ def flat_rows(files: Sequence[MeasuredFile]) -> list[dict[str, Any]]:
 
 def write_measures(folder: Path, files: Sequence[MeasuredFile], left_out: Sequence[LeftOut]) -> tuple[Path, Path]:
     """Write both files to ``folder``, atomically; returns their paths."""
+    table, record = folder / CSV_NAME, folder / JSON_NAME
+    write_text(table, csv_text(files))
+    save_json(record, plain(files, left_out))
+    return table, record
+
+
+def csv_text(files: Sequence[MeasuredFile]) -> str:
+    """The content of measures.csv."""
     rows = flat_rows(files)
     extra = sorted({name for row in rows for name in row} - set(COLUMNS))
     text = io.StringIO()
@@ -92,10 +100,7 @@ def write_measures(folder: Path, files: Sequence[MeasuredFile], left_out: Sequen
     writer.writerow([*COLUMNS, *extra])
     for row in rows:
         writer.writerow([_cell(row.get(name)) for name in (*COLUMNS, *extra)])
-    table, record = folder / CSV_NAME, folder / JSON_NAME
-    write_text(table, text.getvalue())
-    save_json(record, plain(files, left_out))
-    return table, record
+    return text.getvalue()
 
 
 def plain(files: Sequence[MeasuredFile], left_out: Sequence[LeftOut]) -> dict[str, Any]:

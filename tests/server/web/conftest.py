@@ -33,8 +33,8 @@ Open = Callable[..., Any]
 def serving(state: Path, **changes: Any) -> Iterator[str]:
     """The address of a server in a thread of this process."""
     values: dict[str, Any] = {"models": ("demo",), "threads": 1, **changes}
-    bound = bind("127.0.0.1", 0)
     app = create_app(Settings(state=state, **values))
+    bound = bind("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=3))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()

@@ -19,6 +19,7 @@ from delineate.editing.planes import Plane
 from delineate.editing.view import PRESETS, ViewState
 
 Open = Callable[[Path], MainWindow]
+NO_KEYS = Qt.KeyboardModifier.NoModifier
 
 
 def canvas_of(window: MainWindow, plane: Plane = Plane.AXIAL) -> Canvas:
@@ -251,7 +252,7 @@ def grabbed(canvas: Canvas) -> QImage:
 def array_of(image: QImage) -> np.ndarray:
     image = image.convertToFormat(QImage.Format.Format_RGB888)
     flat = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return flat[:, : 3 * image.width()].reshape(image.height(), image.width(), 3)
+    return flat[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()  # Qt frees the bytes with the image
 
 
 def test_the_picture_is_the_renderers(opened: Open, slice_file: Path) -> None:

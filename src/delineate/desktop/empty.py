@@ -69,6 +69,7 @@ class EmptyState(QFrame):
         """List the recent files that are still there."""
         while (item := self._list.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
+                widget.hide()
                 widget.deleteLater()
         found = [Path(text) for text in self._workbench.settings.value.recent if Path(text).exists()][:_MOST]
         self._heading.setVisible(bool(found))

@@ -11,9 +11,11 @@ from delineate.i18n import LANGUAGES, detect_language, translate
 
 
 class Texts(QObject):
-    """Sentences in the language of the moment. Widgets connect ``changed`` to what sets their words."""
+    """Sentences in the language of the moment. Widgets connect ``changed`` to what sets their words; ``settled`` comes after it, for
+    what reads the words of others (a button with its action's tooltip)."""
 
     changed = Signal()
+    settled = Signal()
 
     def __init__(self, language: str | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -28,6 +30,7 @@ class Texts(QObject):
         if language in LANGUAGES and language != self._language:
             self._language = language
             self.changed.emit()
+            self.settled.emit()
 
     def text(self, key: str, /, **values: Any) -> str:
         return translate(key, self._language, **values)

@@ -42,7 +42,8 @@ class Theme(QObject):
         self._app = app
         self._choice: Choice = _valid(choice)
         self._applied: bool | None = None
-        app.setStyle("Fusion")
+        if app.style().objectName().lower() != "fusion":
+            app.setStyle("Fusion")
         app.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._apply()
 
@@ -79,7 +80,8 @@ class Theme(QObject):
         sheet = sheet.replace("@arrow", Path(str(arrow)).as_posix())
         for name in sorted(COLOURS, key=len, reverse=True):  # "@warning-back" before "@warning"
             sheet = sheet.replace(f"@{name}", self.colour(name).name())
-        self._app.setStyleSheet(sheet)
+        if self._app.styleSheet() != sheet:  # every widget there is would be measured again
+            self._app.setStyleSheet(sheet)
         self.changed.emit()
 
     def _palette(self) -> QPalette:

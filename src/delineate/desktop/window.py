@@ -56,7 +56,7 @@ class MainWindow(QMainWindow):
         self.workbench.document_changed.connect(self._title)
         self.workbench.labels_changed.connect(lambda _: self._title())
         self.workbench.theme.changed.connect(icons.retint)
-        texts.changed.connect(self._retranslate)
+        texts.settled.connect(self._retranslate)
         self.show_page("view")
         self._restore_layout()
         self._retranslate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 from PySide6.QtWidgets import QApplication
 
+from delineate import desktop
 from delineate.cli import app_command
 from delineate.cli.main import main
 from delineate.desktop import program
@@ -111,3 +113,13 @@ sys.exit(program.run(sys.argv[1], None, "zh", "dark", None))
             server.stdout.close()
     assert done.stdout.strip() == "visible True shown True True", done.stderr
     assert done.returncode == 0, done.stderr
+
+
+def test_the_desktop_entry_in_the_package_is_that_of_deploy() -> None:
+    packaged = Path(desktop.__file__).parent / "assets"
+    entry = (packaged / "delineate.desktop").read_text(encoding="utf-8")
+    assert entry == (Path(__file__).parents[2] / "deploy" / "delineate.desktop").read_text(encoding="utf-8")
+    parser = configparser.ConfigParser(interpolation=None, strict=True)
+    parser.read_string(entry)
+    assert parser["Desktop Entry"]["Exec"] == "delineate app %f"
+    assert (packaged / f"{parser['Desktop Entry']['Icon']}.svg").exists()

@@ -11,8 +11,8 @@ from delineate.i18n import LANGUAGES, detect_language, translate
 
 
 class Texts(QObject):
-    """Sentences in the language of the moment. Widgets connect ``changed`` to what sets their words; ``settled`` comes after it, for
-    what reads the words of others (a button with its action's tooltip)."""
+    """Sentences in the language of the moment. Widgets connect ``changed`` to what sets their words; ``settled`` comes after it,
+    for what reads the words of others (a button with its action's tooltip)."""
 
     changed = Signal()
     settled = Signal()

@@ -59,8 +59,10 @@ class StatusBar(QStatusBar):
         job = running[-1] if running else None
         for widget in (self._doing, self._bar, self.stop):
             widget.setVisible(job is not None)
+        if job is None:
+            self._job = None
+            self._doing.clear()
         if job is None or job is self._job:
-            self._job = job
             return
         self._job = job
         self._doing.setText(job.title)

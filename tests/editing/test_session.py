@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from delineate.domain import Geometry, Image, LabelSet
 from delineate.editing import tools
-from delineate.editing.difference import BOTH, ONLY_A, ONLY_B, Comparison
+from delineate.editing.difference import BOTH, ONLY_A, ONLY_B, Comparison, compare_documents, map_document
 from delineate.editing.document import Document, open_document
 from delineate.editing.journal import unsaved
 from delineate.editing.planes import Plane
@@ -192,3 +192,32 @@ def test_two_masks_compared() -> None:
     assert Comparison(a * 0, b * 0, LabelSet()).between(1) is None
     with pytest.raises(ValueError, match="shapes"):
         Comparison(a, b[..., :3], LabelSet())
+
+
+def pair(kind: str, names: tuple[str, ...], *boxes: tuple[int, slice]) -> Document:
+    """Labels on rows of an image; ``boxes`` are (class, rows)."""
+    document = Document(fresh().image, LabelSet(kind=kind, names=names))  # type: ignore[arg-type]
+    for label, rows in boxes:
+        layer, value = document.target(label)
+        document.edited[layer, 0, rows] = value
+    return document
+
+
+def test_models_with_other_classes_are_compared_by_name() -> None:
+    a = pair("exclusive", ("liver", "spleen"), (1, slice(0, 8)), (2, slice(10, 12)))
+    b = pair("regions", ("kidney", "liver"), (2, slice(4, 8)), (1, slice(0, 32)))
+    a.truth = b.edited[1:]  # liver where b says so
+    found = compare_documents(a, b, a)
+    assert found.labels.names == ("liver",)
+    assert found.between(1) == pytest.approx(2 / 3)
+    assert found.against_truth(1) == (pytest.approx(2 / 3), pytest.approx(1))
+    mapped = map_document(a, found, 1, ("only A", "only B", "both"))
+    assert mapped.edited[0, 0, :, 0].tolist()[:9] == [ONLY_A] * 4 + [BOTH] * 4 + [0]
+    assert a.edited[0, 0, 0, 0] == 1
+    assert not mapped.dirty
+    single = compare_documents(pair("binary", ("x",), (1, slice(0, 2))), pair("exclusive", ("y",), (1, slice(0, 4))))
+    assert single.labels.names == ("x / y",)
+    assert single.against_truth(1) == (None, None)
+    with pytest.raises(UsageError) as refused:
+        compare_documents(a, pair("exclusive", ("heart", "aorta")))
+    assert refused.value.code == "editing-no-common-class"

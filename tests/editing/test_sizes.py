@@ -48,11 +48,11 @@ def test_a_block_has_its_volume_whichever_way_the_file_is(turned: bool, kind: st
     assert [row.name for row in sizes.rows(found)] == ["one", "two"]
     assert sizes.columns(found) == (
         "volume_ml",
-        "voxel_count",
         "longest_diameter_mm",
         "perpendicular_diameter_mm",
         "surface_area_mm2",
         "hu_mean",
+        "voxel_count",
     )
 
 

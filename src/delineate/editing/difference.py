@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from delineate.domain import LabelSet
 from delineate.editing.changes import Labels
+from delineate.editing.document import Document
+from delineate.errors import UsageError
 from delineate.metrics import dice
 
 ONLY_A, ONLY_B, BOTH = 1, 2, 3
@@ -54,3 +57,44 @@ class Comparison:
 
     def _mask(self, labels: Labels, label: int) -> NDArray[np.bool_]:
         return self.labels.one_class(labels if self.labels.kind == "regions" else labels[0], label)
+
+
+def compare_documents(a: Document, b: Document, reference: Document | None = None) -> Comparison:
+    """The edited labels of two documents of one image, and ``reference``'s truth, for the classes they have by the same names;
+    where each has one class alone, that is compared whatever it is called.
+
+    Raises UsageError ``editing-no-common-class``.
+    """
+    ours, theirs = a.label_set.names, b.label_set.names
+    names: tuple[str, ...]
+    if len(ours) == len(theirs) == 1:
+        names, pairs = (ours[0] if ours == theirs else f"{ours[0]} / {theirs[0]}",), [(1, 1)]
+    else:
+        names = tuple(name for name in ours if name in theirs)
+        pairs = [(ours.index(name) + 1, theirs.index(name) + 1) for name in names]
+    if not names:
+        raise UsageError("editing-no-common-class", a=", ".join(ours), b=", ".join(theirs))
+    one = np.stack([a.class_mask(k) for k, _ in pairs]).astype(np.uint8)
+    other = np.stack([b.class_mask(k) for _, k in pairs]).astype(np.uint8)
+    return Comparison(one, other, LabelSet(kind="regions", names=names), None if reference is None else _truth(reference, names))
+
+
+def _truth(document: Document, names: tuple[str, ...]) -> Labels | None:
+    own, truth = document.label_set.names, document.truth
+    if truth is None or truth.shape[0] != document.layers:
+        return None
+    if len(own) == len(names) == 1:
+        return document.class_mask(1, truth).astype(np.uint8)[None]
+    if not all(name in own for name in names):
+        return None
+    return np.stack([document.class_mask(own.index(name) + 1, truth) for name in names]).astype(np.uint8)
+
+
+def map_document(document: Document, comparison: Comparison, label: int, names: tuple[str, str, str]) -> Document:
+    """The image of ``document`` with the map of one class as its labels; ``names`` say only A, only B, both."""
+    mapped = copy.copy(document)
+    mapped.label_set = LabelSet(kind="exclusive", names=names)
+    mapped.edited = comparison.map(label)[None]
+    mapped.predicted = mapped.truth = mapped.probabilities = mapped.model = None
+    mapped.mark_saved()
+    return mapped

@@ -150,14 +150,19 @@ def open_document(path: Path, mask: Path | None = None, label_set: LabelSet | No
     """
     document = Document(read_image(path), label_set)
     if mask is not None:
-        raw = read_labels(mask)
-        if raw.values is None or not np.array_equal(raw.values, np.round(raw.values)):
-            raise UsageError("editing-mask-values", most=255)
-        values = raw.values.astype(np.int64)
-        if document.label_set.kind == "binary" and set(np.unique(values)) <= {0, 255}:
-            values = (values > 0).astype(np.int64)  # the usual way to write a picture of a mask
-        document.set_prediction(values)
+        document.set_prediction(read_mask(mask, document.label_set))
     return document
+
+
+def read_mask(path: Path, label_set: LabelSet) -> NDArray[np.int64]:
+    """Whole numbers of a mask file, in the file's own order. Raises UnreadableFile, and UsageError ``editing-mask-values``."""
+    raw = read_labels(path)
+    if raw.values is None or not np.array_equal(raw.values, np.round(raw.values)):
+        raise UsageError("editing-mask-values", most=255)
+    values = raw.values.astype(np.int64)
+    if label_set.kind == "binary" and set(np.unique(values)) <= {0, 255}:
+        values = (values > 0).astype(np.int64)  # the usual way to write a picture of a mask
+    return values
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -19,8 +19,8 @@ from delineate.recipe import write_text
 
 #: Triangles of a page of surfaces: as many as a browser turns without stopping.
 MOST_FACES = 300_000
-_FIRST = ("volume_ml", "area_mm2", "area_px", "voxel_count", "longest_diameter_mm", "longest_diameter_px")
-_COLUMNS = (*_FIRST, "perpendicular_diameter_mm", "perpendicular_diameter_px", "surface_area_mm2", "hu_mean", "intensity_mean")
+_DIAMETERS = ("longest_diameter_mm", "longest_diameter_px", "perpendicular_diameter_mm", "perpendicular_diameter_px")
+_COLUMNS = ("volume_ml", "area_mm2", "area_px", *_DIAMETERS, "surface_area_mm2", "hu_mean", "intensity_mean", "voxel_count")
 
 
 def measure(document: Document, labels: Labels | None = None, surface: bool = True) -> CaseMeasures:
@@ -38,11 +38,12 @@ def columns(measures: CaseMeasures) -> tuple[str, ...]:
 
 
 def rows(measures: CaseMeasures) -> list[Measured]:
-    """What is shown: each class, its sides where it is both lungs, and its components where there are several (ten at most)."""
+    """What is shown: each class; its sides where it is both lungs, else its components where there are several (ten at most)."""
+    sided = {row.label for row in measures.rows if row.part in ("left", "right")}
     shown = []
     for row in measures.rows:
-        several = row.part == "component" and _count(measures, row.label) > 1
-        if row.part != "component" or (several and (row.component or 0) <= 10):
+        several = row.label not in sided and _count(measures, row.label) > 1 and (row.component or 0) <= 10
+        if row.part != "component" or several:
             shown.append(row)
     return shown
 

@@ -71,6 +71,9 @@ def test_check_in_lines(small_data: Path, tmp_path: Path, capsys: pytest.Capture
     assert said[0]["event"] == "hello"
     assert said[-1]["event"] == "result"
     assert (said[-1]["cases"], said[-1]["persons"], said[-1]["blocking"]) == (32, 8, 0)
+    listed = json.loads((tmp_path / "check" / "examples.json").read_text())
+    assert len(listed) == 8 == len({one["person"] for one in listed})
+    assert all((tmp_path / "check" / one["file"]).read_bytes()[:4] == b"\x89PNG" for one in listed)
     assert {"scan", "check"} <= {line["name"] for line in said if line["event"] == "stage-finished"}
 
 

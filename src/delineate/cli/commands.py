@@ -21,6 +21,7 @@ from delineate.i18n import translate
 from delineate.workflows.options import DataOptions, RunOptions, SplitOptions, parse_budget, parse_sample, parse_size
 
 DEFAULT_BUDGET = "15m"
+_EXAMPLES = 8  # pictures for a program that shows the check
 
 
 def _reading(arguments: argparse.Namespace) -> DataOptions:
@@ -59,6 +60,7 @@ def check(arguments: argparse.Namespace, language: str) -> int:
             splitting=_splitting(arguments),
             allow=tuple(arguments.allow),
             language=language,
+            examples=_EXAMPLES if arguments.events else 0,
             on_event=screen,
         )
         if isinstance(screen, EventLines):

@@ -26,6 +26,7 @@ class Files(QObject):
         super().__init__(window)
         self._workbench, self._window = workbench, window
         self._job: Job | None = None
+        workbench.open_among = self.open_among
 
     @property
     def busy(self) -> bool:
@@ -54,6 +55,10 @@ class Files(QObject):
         images = [path for path in paths if path not in models]
         if images:
             self._start(images, series)
+
+    def open_among(self, path: Path, among: Sequence[Path], series: str | None = None) -> None:
+        """Open ``path``; the keys go on to the others of ``among``."""
+        self._start([path], series, tuple(among))
 
     def step(self, by: int) -> None:
         """The next or the previous of the images that were opened together."""

@@ -33,7 +33,11 @@ class PageEntry:
     place: str
 
 
-PAGES: tuple[PageEntry, ...] = (PageEntry("view", "desktop.page.view", "view", "delineate.desktop.viewing:ViewPage"),)
+PAGES: tuple[PageEntry, ...] = (
+    PageEntry("view", "desktop.page.view", "view", "delineate.desktop.viewing:ViewPage"),
+    PageEntry("compare", "desktop.page.compare", "compare", "delineate.desktop.comparing:ComparePage"),
+    PageEntry("train", "desktop.page.train", "train", "delineate.desktop.training:TrainPage"),
+)
 
 
 def make(entry: PageEntry, workbench: Workbench) -> QWidget:

@@ -64,6 +64,10 @@ class Workbench(QObject):
         self.keep_unsaved = False
         #: Saves corrections, asking what is needed; returns whether they were saved. Set by the dock that can.
         self.save_corrections: Callable[[], bool] | None = None
+        #: Lists the cases of a folder (a run, data, images, predictions) on the View page. Set by the dock that can.
+        self.show_cases: Callable[[Path], None] | None = None
+        #: Opens one image among others that the keys go to (image, all of them, DICOM series or ``None``). Set by the window.
+        self.open_among: Callable[[Path, Sequence[Path], str | None], None] | None = None
 
     def show(
         self,

@@ -188,6 +188,7 @@ def test_two_masks_compared() -> None:
     compared = Comparison(a, b, LabelSet(), truth)
     assert compared.map(1)[0, :, 0].tolist() == [ONLY_A, BOTH, ONLY_B, 0]
     assert compared.between(1) == pytest.approx(0.5)
+    assert compared.counts(1) == (4, 4, 4)
     assert compared.against_truth(1) == (pytest.approx(1), pytest.approx(0.5))
     assert Comparison(a * 0, b * 0, LabelSet()).between(1) is None
     with pytest.raises(ValueError, match="shapes"):

@@ -78,11 +78,12 @@ class MainWindow(QMainWindow):
             made = pages.make(entry, self.workbench)
             self._pages[name] = made
             self._stack.addWidget(made)
+            if (pointed := getattr(made, "pointed", None)) is not None:
+                pointed.connect(self.status.point)
             if isinstance(made, ViewPage):
                 bar = made.actions_.toolbar
                 bar.insertActions(bar.actions()[0], [self.menus.open, self.menus.folder])
                 bar.insertSeparator(made.actions_.first)
-                made.pointed.connect(self.status.point)
                 made.empty.wanted.connect(self.files.ask)
                 made.empty.recent.connect(lambda text: self.files.open([Path(text)]))
         return self._pages[name]

@@ -51,6 +51,12 @@ class Comparison:
             return None, None
         return self._dice(self.a, self.truth, label), self._dice(self.b, self.truth, label)
 
+    def counts(self, label: int) -> tuple[int, int, int]:
+        """Voxels only in a, only in b, in both."""
+        a, b = self._mask(self.a, label), self._mask(self.b, label)
+        both = int(np.count_nonzero(a & b))
+        return int(np.count_nonzero(a)) - both, int(np.count_nonzero(b)) - both, both
+
     def _dice(self, one: Labels, other: Labels, label: int) -> float | None:
         value = dice(self._mask(one, label), self._mask(other, label))
         return None if math.isnan(value) else value

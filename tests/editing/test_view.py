@@ -13,7 +13,7 @@ from delineate.domain import Geometry, Image, LabelSet
 from delineate.editing.document import Document
 from delineate.editing.drawing import Renderer, render
 from delineate.editing.planes import Plane
-from delineate.editing.view import PRESETS, ViewState, Window, scale_bar, to_patient, to_plane, to_screen
+from delineate.editing.view import PRESETS, ViewState, Window, auto_window, scale_bar, to_patient, to_plane, to_screen
 
 
 def volume(shape: tuple[int, int, int] = (6, 8, 10)) -> Document:
@@ -140,3 +140,14 @@ def test_overlapping_classes_have_a_layer_each() -> None:
     assert document.label_at((0, 1, 1)) == 2
     assert document.target(2) == (1, 1)
     assert np.array_equal(document.outward(), labels)
+
+
+def test_air_around_a_patient_does_not_decide_the_window_of_ct() -> None:
+    pixels = np.full((1, 4, 40, 40), -3024, np.int16)
+    pixels[:, :, 10:30, 10:30] = np.linspace(-100, 300, 400).reshape(20, 20)
+    image = Image(pixels, Geometry((4, 40, 40)), meta={"modality": "CT"})
+    window = auto_window(Document(image))
+    assert -100 <= window.low < -90
+    assert 290 < window.high <= 300
+    other = auto_window(Document(Image(pixels, image.geometry, meta={"modality": "MR"})))
+    assert other.low == -3024

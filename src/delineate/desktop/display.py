@@ -65,6 +65,8 @@ class DisplayDock(QWidget):
         for box in (self.centre, self.width_):
             box.valueChanged.connect(lambda _: self._set(window=Window(self.centre.value(), max(self.width_.value(), 1e-6))))
         self._following = False
+        self._image: object = None
+        self._automatic: Window | None = None
         workbench.document_changed.connect(self._rebuild)
         workbench.view_changed.connect(self._follow)
         self.retranslate()
@@ -90,6 +92,9 @@ class DisplayDock(QWidget):
         """For another document, or another language."""
         document, words = self._workbench.document, self._workbench.text
         self.setEnabled(document is not None)
+        view, image = self._workbench.view, None if document is None else document.image
+        if image is not self._image:
+            self._image, self._automatic = image, None if view is None else view.window  # every image begins with it
         self._following = True
         there = {
             "predicted": document is not None and document.predicted is not None,
@@ -150,7 +155,8 @@ class DisplayDock(QWidget):
         self.channels.setCurrentIndex(view.channel)
         self.centre.setValue(view.window.centre)
         self.width_.setValue(view.window.width)
-        named = next((name for name, window in PRESETS.items() if window == view.window), "")
+        own = "auto" if view.window == self._automatic else ""
+        named = next((name for name, window in PRESETS.items() if window == view.window), own)
         self.presets.setCurrentIndex(max(0, self.presets.findData(named)))
         for label, (box, swatch) in enumerate(self._boxes, start=1):
             box.setChecked(label not in view.hidden)
@@ -199,5 +205,4 @@ def _number() -> QDoubleSpinBox:
     box.setRange(-1e6, 1e6)
     box.setDecimals(1)
     box.setKeyboardTracking(False)
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     return box

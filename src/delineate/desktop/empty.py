@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -26,6 +27,7 @@ class EmptyState(QFrame):
         self._title, self._what = QLabel(), QLabel()
         self._title.setObjectName("headline")
         self._what.setObjectName("faint")
+        self._what.setWordWrap(True)
         self._heading = QLabel()
         self._heading.setObjectName("faint")
         self._picture = QLabel()
@@ -74,7 +76,7 @@ class EmptyState(QFrame):
         found = [Path(text) for text in self._workbench.settings.value.recent if Path(text).exists()][:_MOST]
         self._heading.setVisible(bool(found))
         for path in found:
-            button = QPushButton(f"{path.name}   —   {_short(path.parent)}")
+            button = QPushButton(f"{_short(path.name, 30)}   —   {_short(_homely(path.parent), 36)}")
             button.setObjectName("link")
             button.setToolTip(str(path))
             button.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -82,8 +84,11 @@ class EmptyState(QFrame):
             self._list.addWidget(button, 0, Qt.AlignmentFlag.AlignCenter)
 
 
-def _short(folder: Path) -> str:
-    text = str(folder)
-    home = str(Path.home())
-    text = "~" + text[len(home) :] if text.startswith(home + "/") else text
-    return text if len(text) <= 60 else "…" + text[-59:]
+def _homely(folder: Path) -> str:
+    text, home = str(folder), str(Path.home())
+    return "~" + text[len(home) :] if text.startswith(home + os.sep) else text
+
+
+def _short(text: str, most: int) -> str:
+    """Its end tells names and folders apart better than its beginning."""
+    return text if len(text) <= most else "…" + text[1 - most :]

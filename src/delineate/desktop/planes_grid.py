@@ -12,6 +12,8 @@ from delineate.desktop.canvas import Canvas
 from delineate.desktop.workbench import Workbench
 from delineate.editing.planes import Plane
 
+_THIN = 0.08  # height of a coronal picture by its width
+
 
 class PlanesGrid(QWidget):
     """``pointed`` (plane, pointer or ``None``); ``arranged`` when other planes are shown."""
@@ -47,6 +49,17 @@ class PlanesGrid(QWidget):
         plane = self.workbench.plane
         shown = self.canvas(plane)
         return shown if not shown.isHidden() else self.canvas(self.alone or Plane.AXIAL)
+
+    def begin(self) -> None:
+        """For another image: all planes, but only the axial one of a stack too thin to be looked at from the side."""
+        document = self.workbench.document
+        self.alone = None
+        if document is not None and not document.grid.flat:
+            (height, width), (tall, wide) = document.frame(Plane.CORONAL).shape, document.frame(Plane.CORONAL).scale
+            if height * tall < _THIN * width * wide:
+                self.alone = Plane.AXIAL
+        self.arrange()
+        self.fit()
 
     def show_alone(self, plane: Plane | None) -> None:
         """Show one plane large, or all."""

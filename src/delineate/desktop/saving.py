@@ -31,13 +31,13 @@ class Saving(QWidget):
         self._heading.setObjectName("heading")
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 8, 0, 0)
-        grid.addWidget(self._heading, 0, 0, 1, 3)
+        grid.addWidget(self._heading, 0, 0, 1, 2)
         self.buttons: dict[str, QPushButton] = {}
         for column, (name, keys) in enumerate((("mask", "Ctrl+S"), ("overlay", "Ctrl+E"), ("seg", ""))):
             button = QPushButton()
             wear(button, f"save-{name}")
             button.clicked.connect(lambda _=False, name=name: self.ask(name))
-            grid.addWidget(button, 1, column)
+            grid.addWidget(button, 1 + column // 2, column % 2)
             self.buttons[name] = button
             if keys:
                 make_action(

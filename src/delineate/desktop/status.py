@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QLabel, QProgressBar, QStatusBar, QToolButton, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QProgressBar, QSizePolicy, QStatusBar, QToolButton, QWidget
 
 from delineate.desktop.icons import wear
 from delineate.desktop.interaction import Pointer
@@ -20,6 +21,10 @@ class StatusBar(QStatusBar):
         self._job: Job | None = None
         self.hint, self.readout, self._doing = QLabel(), QLabel(), QLabel()
         self.readout.setObjectName("readout")
+        for label in (self.hint, self._doing):  # long names must not widen the window
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._doing.setFixedWidth(220)
+        self._doing.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._bar = QProgressBar()
         self._bar.setFixedWidth(160)
         self._bar.setTextVisible(False)
@@ -65,7 +70,8 @@ class StatusBar(QStatusBar):
         if job is None or job is self._job:
             return
         self._job = job
-        self._doing.setText(job.title)
+        self._doing.setText(self.fontMetrics().elidedText(job.title, Qt.TextElideMode.ElideMiddle, 210))
+        self._doing.setToolTip(job.title)
         self._bar.setRange(0, 0)
         self.stop.setEnabled(True)
         job.progress.connect(lambda done, total: self._progress(job, done, total))

@@ -117,5 +117,4 @@ class ViewPage(QMainWindow):
         image = None if document is None else document.image
         if image is not self._image:
             self._image = image
-            self.grid.arrange()
-            self.grid.fit()
+            self.grid.begin()

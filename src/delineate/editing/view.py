@@ -50,15 +50,20 @@ PRESETS: Mapping[str, Window] = {
     "soft-tissue": Window(40, 400),
 }
 
+_AIR = -950  # HU
+
 
 def auto_window(document: Document) -> Window:
-    """From the 1st to the 99th percentile of about 100,000 pixels; the whole range for 8-bit colour."""
+    """From the 1st to the 99th percentile of about 100,000 pixels; the whole range for 8-bit colour. Of CT only what is denser than
+    air counts: air and padding around the patient are most of a scan."""
     pixels = document.pixels
     if document.image.colour == "rgb" and pixels.dtype == np.uint8:
         return Window(127.5, 255)
     step = max(1, math.ceil((pixels.size / 100_000) ** (1 / 3)))
     some = pixels[:, ::step, ::step, ::step] if pixels.shape[1] > 1 else pixels[:, :, :: max(step, 1), ::step]
     values = some[np.isfinite(some)] if some.dtype.kind == "f" else some.ravel()
+    if document.unit == "HU" and np.count_nonzero(values > _AIR) > values.size // 100:
+        values = values[values > _AIR]
     if values.size == 0:
         return Window(0.5, 1)
     low, high = (float(value) for value in np.percentile(values, (1, 99)))

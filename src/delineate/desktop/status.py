@@ -67,6 +67,7 @@ class StatusBar(QStatusBar):
         if job is None:
             self._job = None
             self._doing.clear()
+            self._doing.setToolTip("")
         if job is None or job is self._job:
             return
         self._job = job

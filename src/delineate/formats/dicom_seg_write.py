@@ -48,11 +48,13 @@ _MOST = 64  # characters of a label (VR LO)
 
 @dataclass(frozen=True)
 class Author:
-    """Who made a segmentation: the model's ``name``, the ``version`` of its weights, and ``parameters`` worth telling."""
+    """Who made a segmentation: the model's ``name``, the ``version`` of its weights, and ``parameters`` worth telling.
+    ``corrected``: a person changed what it found (SEMIAUTOMATIC)."""
 
     name: str = "model"
     version: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    corrected: bool = False
 
 
 def write_segmentation(
@@ -190,7 +192,7 @@ def _object(
         pixel_array=frames if fractional else (frames > 0).astype(np.uint8),
         segmentation_type="FRACTIONAL" if fractional else "BINARY",
         segment_descriptions=[
-            _segment(number, name, code_of(name, codes), algorithm) for number, name in enumerate(names, start=1)
+            _segment(number, name, code_of(name, codes), algorithm, author.corrected) for number, name in enumerate(names, start=1)
         ],
         series_instance_uid=hd.UID(),
         series_number=_series_number(sources[0]),
@@ -213,7 +215,7 @@ def _object(
     return made
 
 
-def _segment(number: int, name: str, code: SegmentCode, algorithm: Any) -> Any:
+def _segment(number: int, name: str, code: SegmentCode, algorithm: Any, corrected: bool) -> Any:
     import highdicom as hd
 
     made = hd.seg.SegmentDescription(
@@ -221,7 +223,7 @@ def _segment(number: int, name: str, code: SegmentCode, algorithm: Any) -> Any:
         segment_label=_short(name) or f"class {number}",
         segmented_property_category=_coded(code.category),
         segmented_property_type=_coded(code.type),
-        algorithm_type="AUTOMATIC",
+        algorithm_type="SEMIAUTOMATIC" if corrected else "AUTOMATIC",
         algorithm_identification=algorithm,
         tracking_uid=hd.UID(),
         tracking_id=_short(name) or f"class {number}",

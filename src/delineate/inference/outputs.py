@@ -38,8 +38,8 @@ _PICTURES = ("png", "tiff")
 @dataclass(frozen=True)
 class Form:
     """In which form masks are written. ``format``: as asked, ``None`` that of the image. The rest is for DICOM segmentations: the
-    ``model`` that made them and its ``version``, ``codes`` by class name, and whether patient and study are copied
-    (``identity``; see :mod:`delineate.formats.dicom_seg_write`)."""
+    ``model`` that made them and its ``version``, ``codes`` by class name, whether patient and study are copied (``identity``; see
+    :mod:`delineate.formats.dicom_seg_write`), and whether a person ``corrected`` them."""
 
     format: str | None = None
     model: str = "model"
@@ -47,6 +47,7 @@ class Form:
     parameters: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, SegmentCode] = field(default_factory=dict)
     identity: bool = True
+    corrected: bool = False
 
 
 @dataclass
@@ -142,7 +143,7 @@ def write_shares(base: Path, probabilities: NDArray[np.float32], image: Image, l
 def _write_seg(path: Path, masks: NDArray[Any], image: Image, labels: LabelSet, form: Form) -> Path:
     from delineate.formats.dicom_seg_write import Author, write_segmentation
 
-    author = Author(form.model, form.version, form.parameters)
+    author = Author(form.model, form.version, form.parameters, form.corrected)
     return write_segmentation(path, labels.names, masks, image, author=author, codes=form.codes, identity=form.identity)
 
 

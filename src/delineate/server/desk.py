@@ -16,6 +16,7 @@ from typing import Any
 from starlette.requests import Request
 
 from delineate.errors import ResourceError, UsageError
+from delineate.server.corrections import read_corrected
 from delineate.server.display import encode
 from delineate.server.forms import JSON, NATIVE, ZIP, answer_json, only_one, write, zipped
 from delineate.server.gate import StoppedError, Ticket
@@ -24,7 +25,7 @@ from delineate.server.settings import Settings
 from delineate.server.shelf import Served
 from delineate.server.telemetry import Telemetry
 from delineate.server.unpack import open_image
-from delineate.server.work import segment
+from delineate.server.work import corrected, segment
 
 _LOOK = 0.5
 #: A form of answer beside those of :mod:`delineate.server.forms`: the image itself, nothing computed.
@@ -145,15 +146,20 @@ class Desk:
         if form == DISPLAY:
             body, media = encode(image, upload.folder)
             return Answer(body, media, {"modality": image.meta.get("modality")})
-        found = segment(
-            served,
-            image,
-            ticket,
-            sha256=upload.sha256,
-            clean=options.clean,
-            measures=options.measures and form in (JSON, ZIP),
-            refuse_unfamiliar=settings.refuse_unfamiliar,
-        )
+        measures = options.measures and form in (JSON, ZIP)
+        if upload.labels is not None:
+            mask = read_corrected(upload.labels, served.predictor.record.labels, image.geometry)
+            found = corrected(served, image, mask, ticket, sha256=upload.sha256, measures=measures)
+        else:
+            found = segment(
+                served,
+                image,
+                ticket,
+                sha256=upload.sha256,
+                clean=options.clean,
+                measures=measures,
+                refuse_unfamiliar=settings.refuse_unfamiliar,
+            )
         out = upload.folder / "out"
         if form == JSON:
             answer = Answer(as_bytes(answer_json(found, options.mask, language)), "", found.facts)

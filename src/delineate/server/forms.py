@@ -83,7 +83,7 @@ def write(found: Segmented, served: Served, folder: Path, asked: str, *, identit
     check_format(name)
     check_possible(image, name)
     thresholds = {f"threshold {label}": f"{value:g}" for label, value in zip(record.labels.names, record.thresholds, strict=False)}
-    form = Form(name, record.name, served.sha256[:16], thresholds, {}, identity)
+    form = Form(name, record.name, served.sha256[:16], thresholds, {}, identity, found.by_hand)
     # An answer's form has one suffix (NIfTI is always .nii.gz); only what stands for predict's own files keeps that of the image.
     suffix = suffix_of(image.path) if asked == NATIVE and image.path is not None and image.path.is_file() else ""
     folder.mkdir(parents=True, exist_ok=True)

@@ -28,13 +28,15 @@ class GoneError(Exception):
 
 @dataclass
 class Upload:
-    """A received body: ``files`` lie in ``folder`` under our own names; ``sha256`` is the one file's, or of all hashes in order."""
+    """A received body: ``files`` lie in ``folder`` under our own names; ``sha256`` is the one file's, or of all hashes in order.
+    ``labels`` is the part of that name: a mask that a person corrected."""
 
     folder: Path
     files: list[Path] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
     hashes: list[str] = field(default_factory=list)
     size: int = 0
+    labels: Path | None = None
 
     @property
     def sha256(self) -> str:
@@ -72,6 +74,13 @@ class _Writer:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if not self._name:
             raise UsageError("bad-multipart", reason="a part without a name")
+        if self._name == "labels":
+            if self._upload.labels is not None:
+                raise UsageError("field-twice", name="labels")
+            (self._upload.folder / "corrected").mkdir()  # apart from what is looked through for a series
+            self._upload.labels = self._upload.folder / "corrected" / "labels"
+            self._file = self._upload.labels.open("xb")
+            return
         if self._name != "file":
             if len(self._upload.fields) >= MAX_FIELDS:
                 raise UsageError("bad-multipart", reason="too many fields")
@@ -101,7 +110,8 @@ class _Writer:
         if self._file is not None:
             self._file.close()
             self._file = None
-            self._upload.hashes.append(self._hash.hexdigest())
+            if self._name == "file":
+                self._upload.hashes.append(self._hash.hexdigest())
         elif self._text is not None:
             try:
                 self._upload.fields[self._name] = self._text.decode("utf-8")

@@ -39,9 +39,9 @@ def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": "The mask, by Accept", "content": content}}
 
 
-def upload_body() -> dict[str, Any]:
-    """The multipart body of segment and jobs."""
-    properties = {
+def upload_body(*, labels: bool = False) -> dict[str, Any]:
+    """The multipart body of segment and jobs, and of a correction."""
+    properties: dict[str, Any] = {
         "file": {
             "type": "array",
             "items": {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"},
@@ -54,7 +54,16 @@ def upload_body() -> dict[str, Any]:
         "measures": {**_BOOLEAN, "description": "Measure the mask (JSON and zip)"},
         "mask": {"type": "string", "enum": ["rle", "polygons", "none"], "default": "rle"},
     }
-    schema = {"type": "object", "properties": properties, "required": ["file"], "additionalProperties": False}
+    required = ["file"]
+    if labels:
+        required.append("labels")
+        properties["labels"] = {
+            "type": "string",
+            "format": "binary",
+            "contentMediaType": "application/gzip",
+            "description": "Gzip of one byte a pixel (slice, row, column): class values, or 0/1 for each class that may overlap",
+        }
+    schema = {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 

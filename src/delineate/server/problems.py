@@ -25,6 +25,7 @@ STATUS = {
     "no-memory": 503,
     "bad-multipart": 400, "not-multipart": 415, "no-file": 400, "field-twice": 400, "field-unknown": 400, "field-value": 400,
     "upload-too-large": 413, "upload-many-files": 413, "upload-too-slow": 408, "upload-gone": 400, "archive-too-large": 413,
+    "no-labels": 400, "labels-wrong": 422,
     "archive-damaged": 422, "archive-unsupported": 415, "several-images": 422, "several-series": 422,
     "model-unknown": 404, "model-needed": 400, "not-acceptable": 406, "one-file-a-class": 406, "image-unfamiliar": 422,
     "server-busy": 429, "server-closing": 503, "storage-full": 507, "work-too-long": 503, "work-cancelled": 409,

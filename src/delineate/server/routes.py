@@ -82,30 +82,17 @@ def make_router(parts: Parts) -> APIRouter:
         summary="Segment one image",
     )
     async def segment(request: Request) -> Response:
-        form = await _early(request, lambda: wanted(request.headers.get("accept", "")))
-        await _early(request, parts.desk.check_room)
-        upload, served, options = await _received(request, parts)
-        outcome = "server-bug"
-        answered: dict[str, Any] = {}
-        try:
-            answer = await parts.desk.answer(request, served, upload, form, options, request.state.language)
-            outcome, answered = "done", {"output_sha256": answer.sha256}
-        except DelineateError as error:
-            outcome = error.code
-            raise
-        except (OSError, MemoryError) as error:
-            outcome = getattr(from_system(error), "code", "server-bug")
-            raise
-        except GoneError:
-            outcome = "gone"
-            parts.telemetry.gone.inc()
-            return Response(status_code=400)
-        finally:
-            parts.telemetry.images.labels(served.id, outcome).inc()
-            _audit(parts, request, "segment", served, upload, outcome, **answered)
-        review = answer.facts["quality"]["needs_review"]
-        parts.telemetry.review.labels(served.id, str(review).lower()).inc()
-        return Response(answer.body, media_type=TYPE_OF[form], headers=_headers(form, review))
+        return await _answered(parts, request, "segment")
+
+    @router.post(
+        "/corrected",
+        response_class=Response,
+        responses={**openapi.answers(Segmentation), **openapi.problems(*openapi.UPLOAD)},
+        openapi_extra=openapi.upload_body(labels=True),
+        summary="Measure and convert a mask that a person corrected",
+    )
+    async def corrected(request: Request) -> Response:
+        return await _answered(parts, request, "corrected", labels=True)
 
     @router.post(
         "/image",
@@ -193,6 +180,34 @@ def make_router(parts: Parts) -> APIRouter:
     return router
 
 
+async def _answered(parts: Parts, request: Request, event: str, labels: bool = False) -> Response:
+    """The body's image segmented, or with the mask in its part ``labels``; in the form that ``Accept`` asks for."""
+    form = await _early(request, lambda: wanted(request.headers.get("accept", "")))
+    await _early(request, parts.desk.check_room)
+    upload, served, options = await _received(request, parts, labels)
+    outcome = "server-bug"
+    answered: dict[str, Any] = {}
+    try:
+        answer = await parts.desk.answer(request, served, upload, form, options, request.state.language)
+        outcome, answered = "done", {"output_sha256": answer.sha256}
+    except DelineateError as error:
+        outcome = error.code
+        raise
+    except (OSError, MemoryError) as error:
+        outcome = getattr(from_system(error), "code", "server-bug")
+        raise
+    except GoneError:
+        outcome = "gone"
+        parts.telemetry.gone.inc()
+        return Response(status_code=400)
+    finally:
+        parts.telemetry.images.labels(served.id, outcome).inc()
+        _audit(parts, request, event, served, upload, outcome, **answered)
+    review = answer.facts["quality"]["needs_review"]
+    parts.telemetry.review.labels(served.id, str(review).lower()).inc()
+    return Response(answer.body, media_type=TYPE_OF[form], headers=_headers(form, review))
+
+
 def _models(parts: Parts, language: str) -> dict[str, Any]:
     return {"models": [_described(parts, served, language) for served in parts.shelf]}
 
@@ -227,7 +242,7 @@ async def _drain(request: Request) -> None:
         return
 
 
-async def _received(request: Request, parts: Parts) -> tuple[Upload, Served, Options]:
+async def _received(request: Request, parts: Parts, labels: bool = False) -> tuple[Upload, Served, Options]:
     """The body on disk, and what it asks for. The folder is gone again where this raises."""
     folder = parts.uploads / secrets.token_hex(16)
     parts.desk.begin_upload()
@@ -235,6 +250,10 @@ async def _received(request: Request, parts: Parts) -> tuple[Upload, Served, Opt
         upload = await receive(request, folder, parts.settings)
         parts.telemetry.received.inc(upload.size)
         options = _options(upload.fields)
+        if labels and upload.labels is None:
+            raise UsageError("no-labels")
+        if upload.labels is not None and not labels:
+            raise UsageError("field-unknown", name="labels", known=", ".join(("file", "model", *_CHOICES)))
         return upload, parts.shelf.get(upload.fields.get("model")), options
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)

@@ -32,6 +32,7 @@ class Segmented:
     mask: Mask
     labels: LabelSet
     facts: dict[str, Any]
+    by_hand: bool = False
 
 
 def segment(
@@ -57,12 +58,37 @@ def segment(
         if odd:
             raise DataError("image-unfamiliar", reasons=", ".join(odd))
     ticket.check()
-    geometry = image.geometry
-    classes = [
-        {"value": value, "name": name, "voxels": int(np.count_nonzero(record.labels.one_class(found.mask.labels, value)))}
-        for value, name in enumerate(record.labels.names, start=1)
-    ]
     facts: dict[str, Any] = {
+        **_known(served, image, found.mask, sha256),
+        "measures": _measures(found.mask, image, record.labels, ticket) if measures else None,
+        "quality": _quality(verdict, has_doubts(record)),
+        "warnings": [{"code": note.code, "params": _plain(note.params)} for note in ticket.notes if note.level == "warning"],
+        "engine": served.predictor.engine,
+        "seconds": round(time.perf_counter() - begun, 4),
+    }
+    return Segmented(image, found.mask, record.labels, facts)
+
+
+def corrected(served: Served, image: Image, mask: Mask, ticket: Ticket, *, sha256: str, measures: bool) -> Segmented:
+    """What there is to say of a mask that a person corrected: no model doubts it, and nothing is computed but its measures."""
+    begun = time.perf_counter()
+    ticket.check()
+    labels = served.predictor.record.labels
+    facts: dict[str, Any] = {
+        **_known(served, image, mask, sha256),
+        "measures": _measures(mask, image, labels, ticket) if measures else None,
+        "quality": _quality(None, False),
+        "warnings": [],
+        "engine": "hand",
+        "seconds": round(time.perf_counter() - begun, 4),
+    }
+    return Segmented(image, mask, labels, facts, by_hand=True)
+
+
+def _known(served: Served, image: Image, mask: Mask, sha256: str) -> dict[str, Any]:
+    """What was given, and how much of each class was found."""
+    record, geometry = served.predictor.record, image.geometry
+    return {
         "model": {"id": served.id, "name": record.name, "sha256": served.sha256},
         "input": {
             "sha256": sha256,
@@ -71,14 +97,11 @@ def segment(
             "channels": image.channels,
             "spacing_mm": None if geometry.spacing is None or is_irregular(image.meta) else list(geometry.spacing),
         },
-        "classes": classes,
-        "measures": _measures(found.mask, image, record.labels, ticket) if measures else None,
-        "quality": _quality(verdict, has_doubts(record)),
-        "warnings": [{"code": note.code, "params": _plain(note.params)} for note in ticket.notes if note.level == "warning"],
-        "engine": served.predictor.engine,
-        "seconds": round(time.perf_counter() - begun, 4),
+        "classes": [
+            {"value": value, "name": name, "voxels": int(np.count_nonzero(inside))}
+            for value, name, inside in classes_of(record.labels, mask.labels)
+        ],
     }
-    return Segmented(image, found.mask, record.labels, facts)
 
 
 def classes_of(labels: LabelSet, mask: NDArray[Any]) -> Iterator[tuple[int, str, NDArray[np.bool_]]]:

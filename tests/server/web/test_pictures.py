@@ -73,6 +73,9 @@ def test_what_is_drawn_is_what_is_saved(visit: Open, picture: Path) -> None:
     assert (after ^ erased).sum() <= 4, "the eraser's line, but for pixels on its border"
     saved = json.loads(save(page, "json"))
     assert saved["corrected"]["rows"][0]["voxel_count"] == after.sum()
+    assert saved["corrected"]["rows"][0]["intensity_mean"] == pytest.approx(lungs(120)[:100][after].mean(), rel=1e-6)
+    rows = list(csv.DictReader(io.StringIO(save(page, "csv").decode("utf-8-sig"))))
+    assert [row["voxel_count"] for row in rows if row["mask"] == "corrected" and row["part"] == "all"] == [str(after.sum())]
     page.keyboard.press("Control+z")
     np.testing.assert_array_equal(pixels(save(page, "corrected-png")) > 0, drawn)
     page.keyboard.press("Control+y")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
+import pydicom
 import pytest
 from tests.server.conftest import lungs
 from tests.server.test_segment import SECRETS, archive, ct
@@ -113,8 +115,12 @@ def test_a_dicom_folder_gives_a_segmentation_for_the_archive(visit: Open, tmp_pa
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Space")
     page.wait_for_selector("[data-save=corrected-nifti]")
-    places = changed(corrected_before, save(page, "corrected-nifti"))
+    corrected = save(page, "corrected-nifti")
+    places = changed(corrected_before, corrected)
     assert len(places), "the crosshair starts in the mask: the eraser takes some of it away"
+    archived = pydicom.dcmread(io.BytesIO(save(page, "corrected-seg")))
+    assert archived.SegmentSequence[0].SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert archived.pixel_array.sum() == np.asarray(loaded(corrected).dataobj).sum()
     size = page.locator("#classes .value").text_content()
     assert size.endswith("mL")
     (tmp_path / "study.zip").write_bytes(archive(files))

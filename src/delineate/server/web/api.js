@@ -60,9 +60,11 @@ export async function models() {
   return (await (await ask("v1/models")).json()).models;
 }
 
-/** POST files; `onProgress(share)` tells how much is sent. Gives {type, modality, body: ArrayBuffer}. */
-export function send(path, files, fields, { accept = "application/json", onProgress = () => {}, signal } = {}) {
+/** POST files; `onProgress(share)` tells how much is sent. `labels`: the gzipped
+ *  bytes of a corrected mask. Gives {type, modality, body: ArrayBuffer}. */
+export function send(path, files, fields, { accept = "application/json", onProgress = () => {}, signal, labels } = {}) {
   const form = new FormData();
+  if (labels) form.append("labels", new Blob([labels]), "labels");
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
   // Only the suffix of a name matters to the server: what a file is called may be somebody's name.
   files.forEach((file, number) => form.append("file", file, `${number}${suffix(file.name)}`));

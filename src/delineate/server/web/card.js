@@ -35,12 +35,16 @@ export function best(model) {
   return part ? { part, ...model.scores[part] } : null;
 }
 
+function who(score) {
+  return t(`who.${score.part}.${["image", "block"].includes(score.unit) ? score.unit : "patient"}`);
+}
+
 /** A line for the empty page: what the model finds, and how well. */
 export function about(model) {
   const finds = t("about.finds", { name: model.name, classes: model.labels.map(({ name }) => name).join(t("comma")) });
   const score = best(model);
   if (!score) return `${finds} ${t("about.unscored")}`;
-  return `${finds} ${t("about.score", { value: interval(score.dice, "95 %: "), n: score.dice.n, who: t(`who.${score.part}`) })}`;
+  return `${finds} ${t("about.score", { value: interval(score.dice, "95 %: "), n: score.dice.n, who: who(score) })}`;
 }
 
 export function showCard(dialog, model) {
@@ -49,7 +53,7 @@ export function showCard(dialog, model) {
   dialog.append(el("h3", t("card.classes")), list(model.labels.map(({ value, name }) => `${value}: ${name}`)));
   dialog.append(el("h3", t("card.scores")));
   const score = best(model);
-  if (score) dialog.append(el("p", t("card.scored", { n: score.n, who: t(`who.${score.part}`) })), scores(score));
+  if (score) dialog.append(el("p", t("card.scored", { n: score.n, who: who(score) })), scores(score));
   else dialog.append(el("p", t("about.unscored")));
   const limits = [...model.notes, ...model.limits];
   dialog.append(el("h3", t("card.limits")), list(limits));

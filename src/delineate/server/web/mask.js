@@ -113,6 +113,15 @@ export class PlaneMask {
     return found;
   }
 
+  /** One byte a pixel: class values, or 0/1 layers one after the other where classes overlap. */
+  bytes() {
+    if (!this.overlapping) return this.labels();
+    const size = this.width * this.height;
+    const found = new Uint8Array(size * this.layers.size);
+    [...this.layers.values()].forEach((layer, number) => found.set(layer, number * size));
+    return found;
+  }
+
   begin() {
     this.stroke = new Map(); // `${value}:${pixel}` would be slow: one Map a layer, pixel → what was there
     for (const value of this.layers.keys()) this.stroke.set(value, new Map());

@@ -1,6 +1,6 @@
 // What can be taken home: the model's mask as the server wrote it, the corrected one, the measures.
 
-import { result as fetchResult } from "./api.js";
+import { result as fetchResult, send } from "./api.js";
 import { t } from "./i18n.js";
 import { csv, recounted, rowsOf } from "./measures.js";
 import { pack, unpack, withVoxels } from "./nifti.js";
@@ -26,6 +26,7 @@ export function choices(session) {
   if (edited(view)) {
     const items = view.volume ? [] : [{ id: "corrected-png", label: t("form.png"), run: () => correctedPictures(session) }];
     if (session.job && !model.overlapping) items.push({ id: "corrected-nifti", label: t("form.nifti"), run: () => correctedNifti(session) });
+    if (result.input.format === "dicom" && model.formats.includes("dicom-seg")) items.push({ id: "corrected-seg", label: t("form.dicom-seg"), run: () => correctedSeg(session) });
     groups.push({ title: t("save.corrected"), items, corrected: true });
   }
   const items = [
@@ -81,16 +82,36 @@ async function correctedNifti(session) {
   hand(new Blob([await pack(withVoxels(file, labels))], { type: "application/gzip" }), `${name}_corrected.nii.gz`);
 }
 
+/** What the server says of the corrected mask, in the form `accept`: the image is sent once more with it, and kept by nobody. */
+async function remeasured(session, accept, fields = {}) {
+  const { view, files, model } = session;
+  const labels = await pack(view.volume ? await view.labels() : view.mask.bytes());
+  return (await send("v1/corrected", files, { model: model.id, ...fields }, { accept, labels })).body;
+}
+
+async function correctedSeg(session) {
+  hand(new Blob([await remeasured(session, "application/dicom")], { type: "application/dicom" }), `${session.name}_corrected.dcm`);
+}
+
+/** Measures of the corrected mask, null where nothing was corrected; by counting where the image never left this browser. */
+async function measuresCorrected(session) {
+  const { view, result, classes } = session;
+  if (!edited(view)) return null;
+  if (!session.job) return { rows: recounted(await view.counts(), classes, result.input) };
+  const body = await remeasured(session, "application/json", { mask: "none" });
+  return JSON.parse(new TextDecoder().decode(body)).measures;
+}
+
 async function measures(session, form) {
-  const { result, view, name } = session;
-  const fixed = edited(view) ? recounted(await view.counts(), session.classes, result.input) : null;
+  const { result, name } = session;
+  const fixed = await measuresCorrected(session);
   if (form === "csv") {
     const rows = rowsOf(session).map((row) => ({ mask: "model", ...row }));
-    rows.push(...(fixed ?? []).map((row) => ({ mask: "corrected", ...row })));
+    rows.push(...(fixed?.rows ?? []).map((row) => ({ mask: "corrected", ...row })));
     hand(new Blob([csv(rows)], { type: "text/csv" }), `${name}_measures.csv`);
     return;
   }
   const { mask, ...facts } = result;
-  const whole = { ...facts, measures: result.measures ?? { rows: rowsOf(session) }, corrected: fixed && { rows: fixed } };
+  const whole = { ...facts, measures: result.measures ?? { rows: rowsOf(session) }, corrected: fixed };
   hand(new Blob([JSON.stringify(whole, null, 1)], { type: "application/json" }), `${name}_measures.json`);
 }

@@ -24,7 +24,6 @@ from delineate.desktop.actions import make_action, make_menu
 from delineate.desktop.comparing_choice import Choice, Chosen
 from delineate.desktop.comparing_sides import Linked, Side
 from delineate.desktop.comparing_work import Compared, Rows, compared, get, without_labels
-from delineate.desktop.icons import wear
 from delineate.desktop.jobs import Job
 from delineate.desktop.models import DEMO, remembered
 from delineate.desktop.small_tables import add_row, small_table
@@ -248,7 +247,6 @@ class ComparePage(QWidget):
             self.menu.addAction(make_action(self, texts, f"desktop.act.{name}", call, keys=keys, group=_MENU))
 
     def _connect(self) -> None:
-        wear(self.run, "compare")
         self.run.clicked.connect(self._clicked)
         self.truth.clicked.connect(self.ask_truth)
         self.planes.activated.connect(lambda _: self.use_plane(Plane(self.planes.currentData())))

@@ -64,7 +64,6 @@ class CorrectDock(QWidget):
         self.save = QPushButton()
         self.save.setObjectName("primary")
         self.save.clicked.connect(lambda: self.reviewing.save())
-        wear(self.save, "reviewed")
         self.reviewer = QPushButton()
         self.reviewer.setObjectName("link")
         self.reviewer.clicked.connect(self._rename)
@@ -254,6 +253,5 @@ def _number(low: float, high: float, decimals: int) -> QDoubleSpinBox:
     box = QDoubleSpinBox()
     box.setRange(low, high)
     box.setDecimals(decimals)
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     box.setKeyboardTracking(False)
     return box

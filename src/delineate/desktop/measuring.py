@@ -233,7 +233,7 @@ class MeasureDock(QWidget):
     def _follow_mask(self) -> None:
         """Small masks are measured again by themselves, where the table is seen and nobody paints."""
         document, session = self.workbench.document, self.workbench.session
-        if document is None or not self.isVisible() or self._current:
+        if document is None or self.visibleRegion().isEmpty() or self._current:  # behind another tab it is "visible" too
             return
         painting = isinstance(session, Session) and session.stack.in_stroke
         if painting or self._working:

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QInputDialog
 
 from delineate.desktop.canvas import Canvas
 from delineate.desktop.correcting import CorrectDock
@@ -387,3 +387,21 @@ def test_the_tool_stays_in_hand_for_the_next_image(hand: Callable[[Plane], Hand]
     assert it.bench.interaction is it.dock.actions_.tools["eraser"]
     assert it.dock.actions_.choices["eraser"].isChecked()
     assert not it.dock.actions_.operations["interpolate"].isEnabled()
+
+
+def test_classes_can_be_added_where_no_model_named_them(opened: Open, slice_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = Hand(opened(slice_file), Plane.AXIAL)
+    it.key(Qt.Key.Key_D)
+    it.drag([it.on(20, 20)])
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("rim", True))
+    QTest.mouseClick(it.dock.add, LEFT)
+    assert it.document.label_set.names == ("foreground", "rim")
+    assert it.dock.options.label == 2
+    assert it.dock.classes.count() == 2
+    it.drag([it.on(60, 60)])
+    assert it.labels[0, 0, 60, 60] == 2
+    assert it.labels[0, 0, 20, 20] == 1
+    QTest.mouseClick(it.dock.add, LEFT)  # the same name again
+    assert it.window.message.level == "error"
+    assert it.bench.session is not None
+    it.bench.session.saved()

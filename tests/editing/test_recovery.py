@@ -155,6 +155,32 @@ def test_a_new_prediction_forgets_the_old_ones_steps(tmp_path: Path) -> None:
     restored.close()
 
 
+def test_a_class_that_was_added_comes_back(tmp_path: Path) -> None:
+    document = opened()
+    session = Session(document, tmp_path)
+    session.do("brush", tools.brush(document, Plane.AXIAL, 1, [(5, 5)], 4, 1))
+    assert document.add_class("rim") == 2
+    session.restart()
+    (journal,) = (tmp_path / "unsaved").iterdir()
+    assert session.journal is not None
+    assert session.journal.path == journal
+    session.close(keep=True)  # nothing painted since: what was there is kept all the same
+    (found,) = unsaved(tmp_path)
+    again = opened()
+    restored = restore(found.path, again, tmp_path)
+    assert again.label_set.names == ("foreground", "rim")
+    assert np.array_equal(again.edited, document.edited)
+    restored.do("brush", tools.brush(again, Plane.AXIAL, 3, [(9, 9)], 3, 2))
+    _, record = save_reviewed(again, tmp_path / "out", "Dr. Li")
+    assert load(ReviewRecord, record).pixels["rim"] > 0
+    restored.close()
+    for name in ("rim", " ", "foreground"):
+        with pytest.raises(UsageError):
+            again.add_class(name)
+    with pytest.raises(UsageError):
+        segmented().add_class("new")  # a model said which classes there are
+
+
 def test_what_was_made_ready_is_not_used_for_other_labels(tmp_path: Path) -> None:
     document = segmented()
     ready = Beginning(document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPixmap
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
     QListWidget,
     QListWidgetItem,
@@ -19,6 +21,7 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSlider,
     QToolBar,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +32,8 @@ from delineate.desktop.correcting_steps import Steps
 from delineate.desktop.icons import wear
 from delineate.desktop.tools import LARGEST, SMALLEST, ToolOptions
 from delineate.desktop.workbench import Workbench
+from delineate.editing.view import ViewState
+from delineate.errors import UsageError
 
 _MOST_ROWS = 6  # classes that are seen without scrolling
 _HEADINGS = ("class", "tool", "operations", "reviewed")
@@ -54,6 +59,10 @@ class CorrectDock(QWidget):
         self.classes.setIconSize(QSize(14, 14))
         self.classes.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys stay with the picture
         self.classes.currentRowChanged.connect(self._picked)
+        self.add = QToolButton()
+        self.add.setAutoRaise(True)
+        self.add.clicked.connect(self._ask_class)
+        wear(self.add, "add")
         self.radius_slider = QSlider(Qt.Orientation.Horizontal)
         self.radius_slider.setRange(round(2 * SMALLEST), 200)
         self.radius = _number(SMALLEST, LARGEST, 1)
@@ -98,6 +107,8 @@ class CorrectDock(QWidget):
         for name, button in self.buttons.items():
             button.setText(words(f"desktop.step.{name}"))
             button.setToolTip(self.actions_.operations[name].toolTip())
+        self.add.setToolTip(words("desktop.correct.add-class"))
+        self.add.setAccessibleName(words("desktop.correct.add-class"))
         self.save.setText(words("desktop.correct.save"))
         self.actions_.toolbar.setWindowTitle(words("desktop.dock.correct"))
         self._follow()
@@ -109,7 +120,10 @@ class CorrectDock(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 10, 12, 10)
         column.setSpacing(8)
-        column.addWidget(self._headings["class"])
+        head = QHBoxLayout()
+        head.addWidget(self._headings["class"], 1)
+        head.addWidget(self.add)
+        column.addLayout(head)
         column.addWidget(self.classes)
         column.addWidget(self._headings["tool"])
         size = QHBoxLayout()
@@ -174,6 +188,7 @@ class CorrectDock(QWidget):
     def _rebuild(self) -> None:
         document = self.workbench.document
         self.setEnabled(document is not None)
+        self.add.setVisible(document is not None and document.may_add_classes)
         self._following = True
         self.classes.clear()
         for number, name in enumerate(() if document is None else document.label_set.names, start=1):
@@ -237,6 +252,29 @@ class CorrectDock(QWidget):
     def _picked(self, row: int) -> None:
         if row >= 0:
             self._set(label=row + 1)
+
+    def _ask_class(self) -> None:
+        words = self.workbench.text
+        name, said = QInputDialog.getText(self.window(), words("desktop.correct.add-class"), words("desktop.correct.class-name"))
+        if said:
+            self.add_class(name)
+
+    def add_class(self, name: str) -> None:
+        """One more class to paint with, where no model named them."""
+        bench = self.workbench
+        document, session, view = bench.document, bench.session, bench.view
+        if document is None or session is None or view is None:
+            return
+        try:
+            label = document.add_class(name)
+        except UsageError as error:
+            bench.say_error(error)
+            return
+        session.restart()
+        fresh = ViewState.of(document)
+        bench.view = replace(view, colours=(*view.colours, *fresh.colours[len(view.colours) :]), thresholds=fresh.thresholds)
+        bench.document_changed.emit()
+        self.options.set(label=label)
 
     def _rename(self) -> None:
         self.reviewing.ask_name()

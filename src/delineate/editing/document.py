@@ -108,6 +108,22 @@ class Document:
         self.revision += 1
         self.mark_saved()
 
+    @property
+    def may_add_classes(self) -> bool:
+        """Whether classes are a person's to name: not where a model named them, nor where they overlap."""
+        return self.model is None and self.label_set.kind != "regions"
+
+    def add_class(self, name: str) -> int:
+        """One more class that excludes the others; its label. Tell the session (:meth:`Session.restart`).
+
+        Raises UsageError ``editing-class-name`` where it is empty or taken.
+        """
+        names = self.label_set.names
+        if not name.strip() or name.strip() in names or not self.may_add_classes or len(names) >= 250:
+            raise UsageError("editing-class-name", name=name.strip())
+        self.label_set = LabelSet(kind="exclusive", names=(*names, name.strip()))
+        return len(names) + 1
+
     def set_truth(self, labels: NDArray[Any]) -> None:
         """A reference mask in the file's own order, to compare with; it is never edited."""
         self.truth = self._taken(labels)

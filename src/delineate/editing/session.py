@@ -108,6 +108,21 @@ class Session:
             self._forget_journal()
         self.stack.close()
 
+    def restart(self) -> None:
+        """What the journal began with is other now (a class was added): begin a new one with the labels as they are, and forget the
+        old one when all of that is on the disk."""
+        old, self.journal = self.journal, None
+        if self._beginning is not None:
+            self._beginning.cancel()
+            self._beginning = None
+        if old is None:
+            self.prepare()
+            return
+        self._begun()
+        self._log("step", _named("class", pack([])))
+        self.settle()
+        old.close(remove=self.journal is not None)
+
     def settle(self) -> None:
         """Wait until everything so far is in the journal, and the journal on the disk: before a planned end, or now and then."""
         if self.journal is not None:

@@ -205,4 +205,5 @@ def _number() -> QDoubleSpinBox:
     box.setRange(-1e6, 1e6)
     box.setDecimals(1)
     box.setKeyboardTracking(False)
+    box.lineEdit().setTextMargins(5, 0, 0, 0)
     return box

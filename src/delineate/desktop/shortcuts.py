@@ -47,7 +47,7 @@ class ShortcutsWindow(QDialog):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(area)
         wanted = inside.sizeHint()
-        self.resize(min(wanted.width() + 30, 1180), min(wanted.height() + 20, 760))
+        self.resize(min(wanted.width() + 30, 1180), min(wanted.height() + 20, 860))
 
 
 def grouped(workbench: Workbench, places: Sequence[QWidget]) -> dict[str, list[QAction]]:
@@ -57,7 +57,7 @@ def grouped(workbench: Workbench, places: Sequence[QWidget]) -> dict[str, list[Q
     candidates = [action for place in places for action in place.actions()]
     candidates += [action for child in places[-1].findChildren(QWidget) for action in child.actions()]
     for action in candidates:
-        if id(action) in seen or action.shortcut().isEmpty():
+        if id(action) in seen or action.shortcut().isEmpty() or not action.text():
             continue
         seen.add(id(action))
         key = action.property("group") or "desktop.menu.other"

@@ -42,6 +42,7 @@ class ViewPage(QMainWindow):
         self._dock_menu = self.actions_.menu_docks
         for entry in docks.DOCKS:
             self._add_dock(entry)
+        self._narrow()
         workbench.document_changed.connect(self._document_changed)
         self._image: object = None
         self._document_changed()
@@ -109,6 +110,11 @@ class ViewPage(QMainWindow):
         self._docks.append((entry, holder, widget))
         for bar in getattr(widget, "toolbars", list)():
             self.addToolBar(bar)
+
+    def _narrow(self) -> None:
+        """Docks as narrow as they may be: the pictures are what is looked at."""
+        holders = [holder for _, holder, _ in self._docks]
+        self.resizeDocks(holders, [holder.minimumSizeHint().width() for holder in holders], Qt.Orientation.Horizontal)
 
     def _document_changed(self) -> None:
         document = self.workbench.document

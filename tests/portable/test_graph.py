@@ -49,6 +49,8 @@ CASES: dict[str, tuple[LabelSet, Preprocessing, dict[str, Any]]] = {
     "exclusive": (TWO, prep(), {"temperatures": (1.7,)}),
     "one-exclusive": (LabelSet(kind="exclusive"), prep(), {"thresholds": (0.6,), "temperatures": (1.7,)}),
     "regions": (APART, prep(), {"thresholds": (0.4, 0.6), "temperatures": (0.6, 1.7)}),
+    "views": (ONE, prep(size=(50, 70), multiple=32), {"views": ("flip_horizontal", "flip_vertical", "rotate_180")}),
+    "exclusive-views": (TWO, prep(size=(60, 44)), {"views": ("flip_horizontal",)}),
     "calibrated": (ONE, prep(), {"thresholds": (0.55,), "temperatures": (2.3,)}),
 }
 SIZES = ((64, 48), (37, 150), (301, 203))
@@ -88,7 +90,7 @@ def test_the_mask_is_the_predictors(name: str, tmp_path: Path) -> None:
             assert agreement(run, predictor, picture(*size, channels, dtype)) >= LEAST, (size, channels, dtype)
 
 
-@pytest.mark.parametrize("name", ["letterbox", "crop-scale", "nonzero", "exclusive", "rgb"])
+@pytest.mark.parametrize("name", ["letterbox", "crop-scale", "nonzero", "exclusive", "views"])
 def test_openvino_gives_it_too(name: str, tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino")
     labels, preprocessing, more = CASES[name]
@@ -138,7 +140,7 @@ def test_older_operator_sets_are_raised(tmp_path: Path) -> None:
 
 
 def test_what_a_graph_cannot_do_is_refused(tmp_path: Path) -> None:
-    views = model_file(tmp_path, ONE, preprocessing=prep(), views=("flip_horizontal",))
+    views = model_file(tmp_path, ONE, preprocessing=prep(), views=("flip_horizontal", "rotate_90"))
     with pytest.raises(ModelFileError) as refused:
         raw_graph(views)
     assert refused.value.code == "raw-views"

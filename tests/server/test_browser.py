@@ -61,7 +61,7 @@ def test_nothing_else_is_given(client: TestClient, path: str, status: int) -> No
 
 
 def test_a_model_that_cannot_says_so(serve: Callable[..., TestClient], tmp_path: Path) -> None:
-    model = model_file(tmp_path, LabelSet(), preprocessing=Preprocessing(size=(64, 48)), views=("flip_horizontal",))
+    model = model_file(tmp_path, LabelSet(), preprocessing=Preprocessing(size=(64, 48)), views=("rotate_90",))
     client = serve(models=(f"turned={model.path}",))
     assert client.get("/v1/models/turned").json()["browser"] is False
     answer = client.get("/v1/models/turned/browser/model.onnx")

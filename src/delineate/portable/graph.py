@@ -17,7 +17,7 @@ from delineate.errors import MissingExtra, ModelFileError, RunError
 from delineate.inference import ModelFile
 from delineate.portable.intensities import coloured, scaled
 from delineate.portable.nodes import Nodes
-from delineate.portable.resampling import backward, forward, plan
+from delineate.portable.resampling import MIRRORED, backward, forward, mirrored, plan
 from delineate.recipe import ModelRecord
 from delineate.version import __version__
 
@@ -28,7 +28,7 @@ OPSET = 18
 def obstacle(model: ModelFile) -> ModelFileError | None:
     """Why a model cannot take raw pixels: ``raw-views``, ``raw-tiles``; or ``None``."""
     recipe = model.record.preprocessing
-    if model.record.views:
+    if not set(model.record.views) <= set(MIRRORED):
         return ModelFileError("raw-views", path=model.path, views=", ".join(model.record.views))
     if recipe.fit in ("stretch", "letterbox") and max(recipe.size) > recipe.tile:
         return ModelFileError("raw-tiles", path=model.path, size="×".join(map(str, recipe.size)), tile=recipe.tile)
@@ -137,9 +137,13 @@ def _around(n: Nodes, network: Any, record: ModelRecord) -> str:
     if recipe.fit == "letterbox":
         inside = n("MatMul", in_rows, n("Transpose", in_columns, perm=[1, 0]))
         plane = n("Add", plane, n("Mul", scale.background, n("Sub", n.single(1), inside)))
-    n.nodes.append(_identity(n("Unsqueeze", plane, n.whole(0)), network.graph.input[0].name))
+    seen = [plane, *(mirrored(n, plane, MIRRORED[view], down, across) for view in record.views)]
+    n.nodes.append(_identity(n("Concat", *(n("Unsqueeze", one, n.whole(0)) for one in seen), axis=0), network.graph.input[0].name))
     n.nodes += network.graph.node
     shares = _shares(n, network.graph.output[0].name, record)
+    own = [n("Squeeze", n.part(shares, 0, at, at + 1), n.whole(0)) for at in range(len(seen))]
+    own[1:] = [mirrored(n, one, MIRRORED[view], down, across) for one, view in zip(own[1:], record.views, strict=True)]
+    shares = n("Mean", *own)
     unfold_rows, unfold_columns = backward(n, down), backward(n, across)
     shares = n("MatMul", n("MatMul", unfold_rows, shares), n("Transpose", unfold_columns, perm=[1, 0]))
     return _decided(n, shares, record)
@@ -152,12 +156,11 @@ def _identity(value: str, name: str) -> Any:
 
 
 def _shares(n: Nodes, logits: str, record: ModelRecord) -> str:
-    """(1, channels, h, w) → (K, h, w) probabilities of the classes."""
+    """(views, channels, h, w) → (views, K, h, w) probabilities of the classes."""
     labels = record.labels
-    logits = n("Squeeze", logits, n.whole(0))
     if labels.activation == "sigmoid":
         return n("Sigmoid", logits)
-    return n.part(n("Softmax", logits, axis=0), 0, 1, labels.channels)
+    return n.part(n("Softmax", logits, axis=1), 1, 1, labels.channels)
 
 
 def _decided(n: Nodes, shares: str, record: ModelRecord) -> str:

@@ -85,6 +85,23 @@ def forward(n: Nodes, axis: Axis) -> tuple[str, str]:
     return _matrix(n, n("Sub", place, axis.offset), axis.inner, axis.start, axis.kept, axis.length)
 
 
+#: Views that keep a plane's shape → whether rows and columns are mirrored.
+MIRRORED = {"flip_horizontal": (False, True), "flip_vertical": (True, False), "rotate_180": (True, True)}
+
+
+def mirrored(n: Nodes, planes: str, which: tuple[bool, bool], rows: Axis, columns: Axis) -> str:
+    """(C, padded rows, padded columns) with the plane turned over inside its padding, which repeats the new last pixel.
+
+    Done twice it gives the plane back; only what is padding is different.
+    """
+    for number, (wanted, axis) in enumerate(zip(which, (rows, columns), strict=True), start=1):
+        if wanted:
+            last = n("Sub", axis.size, n.double([1]))
+            place = n("Max", n("Sub", last, _count(n, axis.padded)), n.double([0]))
+            planes = n("Gather", planes, n.cast(place, np.int64), axis=number)
+    return planes
+
+
 def backward(n: Nodes, axis: Axis) -> str:
     """(length, padded) float32 matrix from the working plane; rows beyond the content box are 0."""
     place = n("Sub", _count(n, axis.length), axis.start)

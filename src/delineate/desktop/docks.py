@@ -39,4 +39,5 @@ DOCKS: tuple[DockEntry, ...] = (
     DockEntry("correct", "desktop.dock.correct", "correct", "delineate.desktop.correcting:CorrectDock", "left", tab="work"),
     DockEntry("display", "desktop.dock.display", "display", "delineate.desktop.display:DisplayDock", tab="look"),
     DockEntry("measure", "desktop.dock.measure", "measure", "delineate.desktop.measuring:MeasureDock", tab="look"),
+    DockEntry("cases", "desktop.dock.cases", "cases", "delineate.desktop.cases:CasesDock", tab="look", keys="Ctrl+Shift+L"),
 )

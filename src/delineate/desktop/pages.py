@@ -36,6 +36,7 @@ class PageEntry:
 PAGES: tuple[PageEntry, ...] = (
     PageEntry("view", "desktop.page.view", "view", "delineate.desktop.viewing:ViewPage"),
     PageEntry("compare", "desktop.page.compare", "compare", "delineate.desktop.comparing:ComparePage"),
+    PageEntry("batch", "desktop.page.batch", "batch", "delineate.desktop.batch:BatchPage"),
     PageEntry("train", "desktop.page.train", "train", "delineate.desktop.training:TrainPage"),
 )
 

@@ -53,3 +53,5 @@ def test_a_dicom_series_lies_where_its_mask_lies_and_names_nobody(client: TestCl
 
 def test_what_is_no_image_is_told(client: TestClient) -> None:
     problem(show(client, b"hello", "a.txt"), 415, "not-an-image")
+    told = client.post("/v1/image", files=[("file", ("a.txt", b"hello"))], headers={"accept-language": "zh"})
+    assert "上传的文件" in told.json()["detail"]

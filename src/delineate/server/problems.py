@@ -89,12 +89,14 @@ def from_system(error: BaseException) -> DelineateError | None:
 def body_of(stored: Mapping[str, Any], language: str, instance: str = "") -> dict[str, Any]:
     """The problem document of :func:`plain`."""
     code, params = str(stored["code"]), dict(stored["params"])
+    # What stands for the client's file is told in its language too.
+    said = {name: translate("server.upload", language) if value == CLIENT_FILE else value for name, value in params.items()}
     title = f"problem.{code}"
     return {
         "type": f"/docs#problem-{code}",
         "title": translate(title, language) if has(title, language) else code.replace("-", " "),
         "status": stored["status"],
-        "detail": translate(f"error.{code}", language, **params),
+        "detail": translate(f"error.{code}", language, **said),
         "code": code,
         "params": params,
         "instance": instance,

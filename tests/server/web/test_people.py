@@ -46,15 +46,15 @@ def test_chinese_everywhere(visit: Open, picture: Path, tmp_path: Path) -> None:
 
 def test_by_keyboard_alone(visit: Open, picture: Path) -> None:
     page = visit()
+    # From the start: the browser is told in good time that its own dialog is not wanted.
+    page.on("filechooser", lambda chooser: chooser.set_files(str(picture)))
     for _ in range(12):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "choose":
             break
     assert page.evaluate("document.activeElement.id") == "choose"
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(str(picture))
+    page.keyboard.press("Enter")
     page.wait_for_selector(OPEN)
     assert page.evaluate("document.activeElement.closest('#view') !== null"), "arrows and Space work at once"
     page.keyboard.press("?")
@@ -156,6 +156,23 @@ def test_cancelled_and_closed_images_leave_the_server(visit: Open, picture: Path
             if not left.exists():
                 break
         assert not left.exists(), "a page that is left takes its image along"
+
+
+def test_dropped_files_open(visit: Open, picture: Path) -> None:
+    page = visit()
+    page.evaluate(
+        """bytes => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([Uint8Array.from(bytes)], "dropped.png"));
+            transfer.items.add(new File(["junk"], ".DS_Store"));
+            document.body.dispatchEvent(new DragEvent("dragenter", { dataTransfer: transfer, bubbles: true }));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true }));
+        }""",
+        list(picture.read_bytes()),
+    )
+    page.wait_for_selector(OPEN)
+    assert "dropped · 120 × 100" in page.locator("#caption").text_content()
+    assert "dragging" not in (page.locator("body").get_attribute("class") or "")
 
 
 def test_corrections_are_not_lost_unasked(visit: Open, picture: Path) -> None:

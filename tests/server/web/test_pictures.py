@@ -89,6 +89,7 @@ def test_what_is_drawn_is_what_is_saved(visit: Open, picture: Path) -> None:
     np.testing.assert_array_equal(pixels(save(page, "png")) > 0, before)
 
 
+@pytest.mark.slow  # what is quick is done by test_what_is_drawn_is_what_is_saved
 def test_zoomed_and_moved_the_brush_still_hits_its_pixel(visit: Open, picture: Path) -> None:
     page = visit()
     upload(page, picture)

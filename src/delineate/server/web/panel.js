@@ -72,6 +72,7 @@ export class Panel {
     $("undo").disabled = !session.view.canUndo;
     $("redo").disabled = !session.view.canRedo;
     $("edited").hidden = !edited(session.view);
+    $("measures-of").hidden = !edited(session.view);
     const counts = await session.view.counts();
     if (this.session !== session) return;
     for (const [value, count] of counts) {

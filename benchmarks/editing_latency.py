@@ -229,7 +229,7 @@ class _First:
         self.session = Session(self.document, self.folder)
         if self.ready:
             self.session.prepare()
-            time.sleep(4)
+            time.sleep(6)
 
     def __call__(self) -> None:
         assert self.session is not None

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QInputDialog
+from PySide6.QtWidgets import QApplication, QInputDialog, QWidget
 
 from delineate.desktop.canvas import Canvas
 from delineate.desktop.correcting import CorrectDock
@@ -405,3 +405,18 @@ def test_classes_can_be_added_where_no_model_named_them(opened: Open, slice_file
     assert it.window.message.level == "error"
     assert it.bench.session is not None
     it.bench.session.saved()
+
+
+def test_no_two_actions_of_a_page_have_the_same_keys(hand: Callable[[Plane], Hand]) -> None:
+    """Two would be ambiguous, and then neither works."""
+    window = hand(Plane.AXIAL).window
+    for name in ("view", "compare"):
+        window.show_page(name)
+        page = window.page(name)
+        actions = {id(a): a for w in (window, page, *page.findChildren(QWidget)) for a in w.actions()}
+        owners: dict[str, set[str]] = {}
+        for action in actions.values():
+            for keys in action.shortcuts():
+                owners.setdefault(keys.toString(), set()).add(f"{action.text()}#{id(action)}")
+        assert len(owners) > 10
+        assert {keys: found for keys, found in owners.items() if len(found) > 1} == {}

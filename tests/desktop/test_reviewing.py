@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QPushButton
 
 from delineate.desktop import correcting_recovery
 from delineate.desktop.correcting import CorrectDock
@@ -228,3 +228,33 @@ def test_a_disk_that_refuses_the_journal_is_told_once(
     assert told == ["warning"]
     assert window.workbench.document is not None
     assert window.workbench.document.edited.any()
+
+
+def test_a_mask_that_is_there_is_corrected(
+    opened: Open, wait: Wait, copied: Path, mask_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = opened(copied)
+    dock = dock_of(window)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(mask_file), ""))
+    action = next(
+        action for action in dock.actions_.menu.actions() if action.text() == window.workbench.text("desktop.act.mask-open")
+    )
+    action.trigger()
+    wait()
+    document = window.workbench.document
+    assert document is not None
+    assert document.edited[0, 0, 20:60, 30:70].all()
+    assert document.edited.sum() == 40 * 40
+    assert not window.workbench.unsaved
+    dab(window, 90, 90)
+    window.workbench.settings.keep(reviewer="Dr. Li")
+    assert dock.reviewing.save()
+    wait()
+    record = load(ReviewRecord, copied.parent / "reviewed" / "chest.reviewed.json")
+    assert record.model_provenance == {"mask_file": "mask.png"}
+    assert record.changed_pixels["foreground"] > 60
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(copied), ""))  # an image is no mask
+    action.trigger()
+    wait()
+    assert window.message.level == "error"
+    assert window.workbench.document is document

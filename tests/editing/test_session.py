@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from delineate.domain import Geometry, Image, LabelSet
 from delineate.editing import tools
 from delineate.editing.difference import BOTH, ONLY_A, ONLY_B, Comparison, compare_documents, map_document
-from delineate.editing.document import Document, open_document
+from delineate.editing.document import Document, begun_from, open_document
 from delineate.editing.journal import unsaved
 from delineate.editing.planes import Plane
 from delineate.editing.recovery import restore
@@ -222,3 +222,21 @@ def test_models_with_other_classes_are_compared_by_name() -> None:
     with pytest.raises(UsageError) as refused:
         compare_documents(a, pair("exclusive", ("heart", "aorta")))
     assert refused.value.code == "editing-no-common-class"
+
+
+def test_a_mask_of_several_labels_to_begin_from(tmp_path: Path) -> None:
+    labels = np.zeros((32, 32), np.uint8)
+    labels[2:4], labels[8:10] = 1, 3
+    path = write_labels(tmp_path / "three.png", labels, Geometry((32, 32)))
+    image = fresh()
+    begun = begun_from(image, path)
+    assert begun.label_set == LabelSet(kind="exclusive", names=("foreground", "label_2", "label_3"))
+    assert np.array_equal(begun.outward(), labels)
+    assert begun.pixels is image.pixels
+    assert not image.edited.any()
+    write_labels(tmp_path / "one.png", (labels > 0).astype(np.uint8), Geometry((32, 32)))
+    assert begun_from(image, tmp_path / "one.png").label_set == LabelSet()
+    write_labels(tmp_path / "small.png", labels[:8], Geometry((8, 32)))
+    with pytest.raises(UsageError) as refused:
+        begun_from(image, tmp_path / "small.png")
+    assert refused.value.code == "editing-mask-shape"

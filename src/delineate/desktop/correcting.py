@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from delineate.desktop import correcting_mask
 from delineate.desktop.correcting_actions import CorrectActions
 from delineate.desktop.correcting_save import Reviewing
 from delineate.desktop.correcting_steps import Steps
@@ -50,7 +51,7 @@ class CorrectDock(QWidget):
         self.steps = Steps(workbench, self)
         self.reviewing = Reviewing(workbench, self)
         self.actions_ = CorrectActions(self, workbench, self.options, self.steps)
-        self.actions_.add_save(self.reviewing.save, self.reviewing.save_elsewhere)
+        self.actions_.add_files(self.reviewing.save, self.reviewing.save_elsewhere, lambda: correcting_mask.ask(workbench, self))
         self._headings = {name: QLabel() for name in _HEADINGS}
         for heading in self._headings.values():
             heading.setObjectName("heading")

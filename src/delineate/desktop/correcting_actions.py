@@ -176,9 +176,10 @@ class CorrectActions:
             act.setEnabled(number <= len(names))
             act.setText(names[number - 1] if number <= len(names) else "")
 
-    def add_save(self, save: Callable[[], object], elsewhere: Callable[[], object]) -> QAction:
-        """The last entries of the menu; the first of them in the toolbar too."""
+    def add_files(self, save: Callable[[], object], elsewhere: Callable[[], object], begin: Callable[[], object]) -> QAction:
+        """The last entries of the menu; saving in the toolbar too."""
         self.menu.addSeparator()
+        self.menu.addAction(self._add("mask-open", begin, keys="Ctrl+L"))
         self.toolbar.addSeparator()
         first = self._add("save-reviewed", save, icon="reviewed", keys="Ctrl+R")
         self.menu.addActions([first, self._add("save-reviewed-in", elsewhere)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from delineate.editing.planes import Frame, Grid, Plane, Voxel, without_spacing
 from delineate.errors import UsageError
 from delineate.formats import is_irregular, read_image, read_labels
 from delineate.recipe import ModelRecord
+
+#: A label is a byte; some are kept for what is no class.
+MOST_CLASSES = 250
 
 
 class Document:
@@ -119,7 +123,7 @@ class Document:
         Raises UsageError ``editing-class-name`` where it is empty or taken.
         """
         names = self.label_set.names
-        if not name.strip() or name.strip() in names or not self.may_add_classes or len(names) >= 250:
+        if not name.strip() or name.strip() in names or not self.may_add_classes or len(names) >= MOST_CLASSES:
             raise UsageError("editing-class-name", name=name.strip())
         self.label_set = LabelSet(kind="exclusive", names=(*names, name.strip()))
         return len(names) + 1
@@ -168,6 +172,26 @@ def open_document(path: Path, mask: Path | None = None, label_set: LabelSet | No
     if mask is not None:
         document.set_prediction(read_mask(mask, document.label_set))
     return document
+
+
+def begun_from(document: Document, path: Path) -> Document:
+    """The image with the labels of a mask file, to be corrected; pixels are shared with ``document``.
+
+    Labels are classes by their numbers; names are the document's own where it has as many. A model's record is left behind: these
+    are not its labels. Raises as :func:`open_document`.
+    """
+    values = read_mask(path, LabelSet())
+    if values.size and (values.min() < 0 or values.max() > MOST_CLASSES):
+        raise UsageError("editing-mask-values", most=MOST_CLASSES)
+    most = max(1, int(values.max(initial=1)))
+    names = document.label_set.names if document.label_set.kind != "regions" else ()
+    names = (*names[:most], *(f"label_{k}" for k in range(len(names) + 1, most + 1)))
+    fresh = copy.copy(document)
+    fresh.label_set = LabelSet() if most == 1 and names == ("foreground",) else LabelSet(kind="exclusive", names=names)
+    fresh.set_prediction(values)
+    fresh.provenance = {"mask_file": path.name}
+    fresh.truth = None if fresh.truth is not None and fresh.truth.shape != fresh.edited.shape else fresh.truth
+    return fresh
 
 
 def read_mask(path: Path, label_set: LabelSet) -> NDArray[np.int64]:

@@ -16,13 +16,19 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
-from delineate.desktop import training_process
+from delineate.desktop import training, training_again, training_process
 from delineate.desktop.program import settle
 from delineate.desktop.training import TrainPage
 from delineate.desktop.training_chart import Chart, Line, ticks
 from delineate.desktop.training_live import clock
 from delineate.desktop.training_setup import MINUTES
 from delineate.desktop.window import MainWindow
+from delineate.editing.document import open_document
+from delineate.editing.reviewed import save_reviewed
+from delineate.synthetic import make_dataset
+from delineate.workflows.corrected_masks import LeftOut
+from delineate.workflows.replacing import Verdict
+from delineate.workflows.retraining import Prepared
 
 FAKE = Path(__file__).with_name("fake_delineate.py")
 Script = Callable[[list[dict[str, Any]]], Path]
@@ -75,7 +81,13 @@ def data(tmp_path: Path) -> Path:
 def finished_run(folder: Path) -> Path:
     folder.mkdir(parents=True)
     metric = {"mean": 0.812, "ci95": [0.75, 0.87], "n": 12}
-    test = {"unit": "patient", "n": 12, "dice": metric, "hd95": {**metric, "mean": 4.5, "measured_in": "mm"}}
+    test = {
+        "unit": "patient",
+        "n": 12,
+        "dice": metric,
+        "hd95": {**metric, "unit": "mm"},
+        "nsd": {**metric, "unit": "px", "tolerance": 2.0},
+    }
     (folder / "summary.json").write_text(json.dumps({"test": test}))
     (folder / "model.onnx").write_bytes(b"")
     return folder
@@ -109,7 +121,7 @@ def test_a_dropped_folder_is_checked_and_findings_come_worst_first(
     mime.setUrls([QUrl.fromLocalFile(str(data))])
     where = QPointF(20, 20)
     buttons = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    page.setup.dropEvent(QDropEvent(where, Qt.DropAction.CopyAction, mime, *buttons))
+    page.dropEvent(QDropEvent(where, Qt.DropAction.CopyAction, mime, *buttons))
     idle(page)
     assert page.setup.data == data and page.setup.ready
     assert [one.severity for one in page.check.findings] == ["warning", "info"]
@@ -258,7 +270,7 @@ def test_a_finished_run_is_opened_and_its_model_used(page: TrainPage, window: Ma
     page.open_run(run)
     assert page.result.model == run / "model.onnx"
     texts = [label.text() for label in page.result.findChildren(type(page.result.sentence))]
-    assert "HD95 (mm)" in texts and "0.750 – 0.870" in texts
+    assert "HD95 (mm)" in texts and "NSD (2 px)" in texts and "0.750 – 0.870" in texts
     page.open_run(tmp_path)
     assert window.message.level == "error"
 
@@ -279,3 +291,84 @@ def test_ticks_are_round_and_the_chart_places_points(window: MainWindow) -> None
 
 def test_clock() -> None:
     assert (clock(5), clock(75), clock(3700)) == ("0:05", "1:15", "1:01:40")
+
+
+# -- learning from corrected masks
+
+
+def verdict(outcome: str, page: Path) -> Verdict:
+    assert outcome in ("better", "open")
+    return Verdict(outcome, 0.8, 0.85, 0.05, (0.01, 0.09), 12, "patient", 0.01, page)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("outcome", ["better", "open"])
+def test_corrected_masks_are_learned_from_and_the_model_judged_before_it_replaces(
+    page: TrainPage,
+    window: MainWindow,
+    script: Script,
+    wait: Callable[[], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    slice_file: Path,
+    outcome: str,
+) -> None:
+    data = tmp_path / "images"
+    data.mkdir()
+    image = data / "one.tif"
+    image.write_bytes(slice_file.read_bytes())
+    document = open_document(image)
+    document.edited[0, 0, 3:9, 3:9] = 1
+    save_reviewed(document, data / "reviewed", "Dr. Li")
+    old = finished_run(tmp_path / "old")
+    (old / "options.json").write_text(json.dumps({"data": str(data)}))
+    asked: dict[str, Any] = {}
+
+    def prepare(run: Path, corrections: list[Path], data_out: Path, run_out: Path, **_: Any) -> Prepared:
+        asked.update(run=run, corrections=[path.name for path in corrections])
+        run_out.mkdir()
+        (run_out / "options.json").write_text("{}")
+        left = (LeftOut("two.reviewed.json", "held-out", {"person": "P7", "part": "test"}),)
+        return Prepared(data_out, run_out, ("one",), (), left, {"train": 5})
+
+    monkeypatch.setattr(training_again, "prepare_retraining", prepare)
+    monkeypatch.setattr(training_again, "compare_retrained", lambda a, b, out, **_: verdict(outcome, out / "page.html"))
+    used: list[Path] = []
+    monkeypatch.setattr(training, "open_model", lambda bench, model, then=None: used.append(model))
+    page.open_run(old)
+    press(page.result.buttons["again"])
+    wait()
+    again = page.again
+    assert again.listed.count() == 1 and "Dr. Li" in again.listed.item(0).text()
+    assert not again.buttons["replace"].isVisible()
+    home = script([{"copy": [str(finished_run(tmp_path / "new")), "OUT"]}, {"event": "result", "folder": "OUT"}])
+    press(again.buttons["start"])
+    wait()
+    idle(page)
+    wait()
+    new = tmp_path / "old-corrected"
+    assert asked == {"run": old, "corrections": ["one.reviewed.json"]}
+    assert json.loads((home / "arguments.json").read_text())[:4] == ["run", "--out", str(new), "--resume"]
+    assert page.stack.currentWidget() is again
+    assert "P7" in again.listed.item(0).text() and "1 left out" in again.counted.text()
+    assert "+0.0500" in again.says.text() and "12 held-out patients" in again.says.text()
+    if outcome == "open":
+        answer("Cancel")
+        press(again.buttons["replace"])
+        assert not used
+        answer("Use the new model")
+    press(again.buttons["replace"])
+    assert used == [new / "model.onnx"]
+
+
+@pytest.mark.slow  # a check and a training of its own, in real processes
+def test_a_real_check_and_a_real_run(page: TrainPage, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", patients=6, slices=2, size=64, seed=1)
+    page.choose(data)
+    assert settle(lambda: page.process is None, 120_000)
+    assert page.setup.ready and page.check.examples.count() == 6
+    run = page.setup.run_folder
+    small = ["--epochs", "1", "--size", "64", "--set", "network.options.widths=[8,16]", "--threads", "1"]
+    page._begin(run, [str(data), "--out", str(run), *small])
+    assert settle(lambda: not page.training, 300_000)
+    assert page.stack.currentWidget() is page.result
+    assert list((run / "examples").glob("*.jpg")) and "patient" in page.result.sentence.text()

@@ -178,7 +178,7 @@ def test_the_new_model_is_compared_on_the_same_patients(finished: RunResult, tmp
     assert verdict.old is not None and verdict.new is not None and verdict.difference is not None
     assert verdict.new - verdict.old == pytest.approx(verdict.difference, abs=1e-9) and verdict.difference > 0.03
     assert verdict.outcome == "open"  # two patients show nothing, and that is said
-    assert f"{verdict.new:.3f}" in verdict.sentence("en") and "chance" in verdict.sentence("en")
+    assert f"{verdict.new:.4f}" in verdict.sentence("en") and "chance" in verdict.sentence("en")
     assert verdict.page.is_file()
 
 

@@ -210,7 +210,7 @@ class BatchPage(QWidget):
             self._done, self._total = event.done, event.total or 0
             self.bar.setRange(0, self._total)
             self.bar.setValue(self._done)
-        elif isinstance(event, Note) and event.level == "warning":
+        elif isinstance(event, Note) and event.level == "warning" and self._stage == "predict":
             self.workbench.say("warning", f"note.{event.code}", **event.params)
         self._tell()
 

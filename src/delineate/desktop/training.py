@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTemporaryDir
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from delineate.desktop.icons import icon
@@ -14,8 +15,10 @@ from delineate.desktop.training_check import CheckPanel
 from delineate.desktop.training_live import LivePanel
 from delineate.desktop.training_process import CommandProcess
 from delineate.desktop.training_result import ResultPanel
-from delineate.desktop.training_setup import SetupPanel
+from delineate.desktop.training_setup import SetupPanel, dropped_folder
 from delineate.desktop.workbench import Workbench
+from delineate.errors import DelineateError
+from delineate.recipe import read_json
 
 _CLOSING_MS = 30_000  # for a training to write its checkpoint while the window closes
 
@@ -40,6 +43,7 @@ class TrainPage(QWidget):
         self._welcome = QWidget()
         self._lay_out()
         self._connect()
+        self.setAcceptDrops(True)
         self.retranslate()
 
     def _lay_out(self) -> None:
@@ -155,13 +159,24 @@ class TrainPage(QWidget):
         """Show a finished run, or go on with one that was paused."""
         if self.training:
             return
+        self._retraining = self._learns_again(folder)
         if (folder / "summary.json").is_file() and (folder / "model.onnx").is_file():
             self._finished(folder)
         elif (folder / "options.json").is_file():
-            self._retraining = False
             self._begin(folder, ["--out", str(folder), "--resume"])
         else:
             self.workbench.say("error", "error.run-missing", path=folder)
+
+    def _learns_again(self, folder: Path) -> bool:
+        """Whether a run was begun to learn from corrections; its model is then judged against the old one, if that is there."""
+        try:
+            old = Path(str(read_json(folder / "retraining.json")["learned_before"]))
+        except (DelineateError, KeyError, TypeError):
+            return False
+        if not (old / "summary.json").is_file():
+            return False
+        self.again.go_on(old, folder)
+        return True
 
     def pause(self) -> None:
         """End the process after a checkpoint; :meth:`resume` goes on, also after the program was closed."""
@@ -275,6 +290,15 @@ class TrainPage(QWidget):
     def _show_cases(self) -> None:
         if self.result.run is not None and self.workbench.show_cases is not None:
             self.workbench.show_cases(self.result.run)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        if not self.training and dropped_folder(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        if not self.training and (folder := dropped_folder(event)) is not None:
+            event.acceptProposedAction()
+            self.choose(folder)
 
     def _ask(self, key: str, **values: object) -> bool:
         """A question that can be answered with no; Escape is no."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QUrl, Signal
@@ -47,6 +48,7 @@ class AgainPanel(QWidget):
         self._doing.setObjectName("faint")
         self.listed = QListWidget()
         self.listed.setWordWrap(True)
+        self.listed.setSpacing(3)
         self.listed.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -101,6 +103,11 @@ class AgainPanel(QWidget):
         except (DelineateError, KeyError):
             self._places = []
         self.look()
+
+    def go_on(self, old: Path, new: Path) -> None:
+        """A run that learns from corrections of ``old``'s data was begun before; it is to be judged when it is finished."""
+        self.old, self.new, self.verdict, self._made, self.found, self.left = old, new, None, None, [], []
+        self.retranslate()
 
     def look(self) -> None:
         places = list(self._places)
@@ -201,9 +208,10 @@ class AgainPanel(QWidget):
             self.counted.setText(words("desktop.train.again.made", replaced=replaced, added=added, left=left, path=made.data))
         else:
             self.counted.setText(words(f"desktop.train.again.{'found' if self.found else 'none'}", n=len(self.found)))
+            self.counted.setVisible(bool(self.found) or self.new is None)
+            self.listed.setVisible(bool(self.found or self.left))
             for one in self.found[:_SHOWN]:
-                when = one.record.when[:16].replace("T", " ")
-                self.listed.addItem(f"✓  {one.record.image}  —  {one.record.reviewer}, {when}")
+                self.listed.addItem(f"✓  {one.record.image}  —  {one.record.reviewer}, {_local(one.record.when)}")
         for lost in self.left[:_SHOWN]:
             self.listed.addItem(f"–  {lost.name}: {lost.sentence(language)}")
 
@@ -218,3 +226,11 @@ class AgainPanel(QWidget):
     def _open_page(self) -> None:
         if self.verdict is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.verdict.page)))
+
+
+def _local(when: str) -> str:
+    """UTC as a review record has it → the clock on the wall."""
+    try:
+        return datetime.fromisoformat(when).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return when

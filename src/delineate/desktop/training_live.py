@@ -45,6 +45,7 @@ class LivePanel(QWidget):
         self.headline, self.doing, self.note = QLabel(), QLabel(), QLabel()
         self.headline.setObjectName("headline")
         self.doing.setObjectName("faint")
+        self.doing.setWordWrap(True)
         self.note.setObjectName("faint")
         self.note.setWordWrap(True)
         self.bar = QProgressBar()

@@ -132,8 +132,7 @@ class ResultPanel(QWidget):
             found = part.get(name)
             if not isinstance(found, dict) or found.get("mean") is None:
                 continue
-            measured = found.get("measured_in")
-            title = words(f"comparison.metric.{name}") + (f" ({measured})" if measured else "")
+            title = words(f"comparison.metric.{name}") + _measured_in(found)
             cells = (title, _number(found["mean"]), _interval(found) or "–", str(found.get("n", "")))
             for column, text in enumerate(cells):
                 self._table.addWidget(_label(text, "heading" if name == "dice" else ""), place, column)
@@ -150,6 +149,14 @@ def _label(text: str, name: str) -> QLabel:
     made.setObjectName(name)
     made.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return made
+
+
+def _measured_in(found: dict[str, Any]) -> str:
+    """`` (mm)``, or for the normalised surface distance its tolerance `` (2 mm)``; empty for a share."""
+    unit, tolerance = found.get("unit"), found.get("tolerance")
+    if not unit:
+        return ""
+    return f" ({tolerance:g} {unit})" if isinstance(tolerance, (int, float)) else f" ({unit})"
 
 
 def _number(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -67,7 +67,6 @@ class SetupPanel(QFrame):
         self.anyway.toggled.connect(lambda _: self.refresh())
         self._blocked = self._checked = False
         self._lay_out()
-        self.setAcceptDrops(True)
         self.setFixedWidth(330)
         self.retranslate()
 
@@ -193,15 +192,6 @@ class SetupPanel(QFrame):
 
     def _typed(self, text: str) -> None:
         self._own_folder = bool(text.strip())
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
-        if self.choose.isEnabled() and dropped_folder(event) is not None:
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
-        if (folder := dropped_folder(event)) is not None and self.choose.isEnabled():
-            event.acceptProposedAction()
-            self.data_chosen.emit(folder)
 
 
 def dropped_folder(event: QDropEvent) -> Path | None:

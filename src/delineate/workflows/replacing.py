@@ -40,7 +40,7 @@ class Verdict:
         low, high = self.ci95 or (None, None)
         words = {name: _signed(value) for name, value in (("difference", self.difference), ("low", low), ("high", high))}
         unit = translate(f"comparison.{'one' if self.n == 1 else 'unit'}.{self.unit}", language)
-        means = {"old": "–" if self.old is None else f"{self.old:.3f}", "new": "–" if self.new is None else f"{self.new:.3f}"}
+        means = {"old": "–" if self.old is None else f"{self.old:.4f}", "new": "–" if self.new is None else f"{self.new:.4f}"}
         return {**words, **means, "n": self.n, "unit": unit}
 
 
@@ -88,4 +88,4 @@ def check_held_out(old: Path, new: Path) -> None:
 
 
 def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}".replace("-", "\u2212")
+    return "–" if value is None else f"{value:+.4f}".replace("-", "\u2212")

@@ -146,20 +146,31 @@ def test_after_a_crash_the_corrections_are_offered_and_come_back(
     window: MainWindow, wait: Wait, copied: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = """if True:
-        import sys, time
+        import os, sys, time
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
         from pathlib import Path
-        from delineate.editing import tools
-        from delineate.editing.document import open_document
-        from delineate.editing.planes import Plane
-        from delineate.editing.session import Session
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+        from PySide6.QtWidgets import QApplication
+        from delineate.desktop.program import settle
+        from delineate.desktop.window import MainWindow
         from delineate.recipe import ModelRecord
-        document = open_document(Path(sys.argv[1]))
-        document.set_prediction(document.outward(), None, ModelRecord(name="lungs"))
-        session = Session(document)
+        app = QApplication([])
+        window = MainWindow(app, None, "en", "light")
+        window.show()
+        window.open([Path(sys.argv[1])])
+        settle(lambda: not window.workbench.jobs.running, 60_000)
+        bench = window.workbench
+        bench.document.set_prediction(bench.document.outward(), None, ModelRecord(name="lungs"))
+        dock, canvas = window.view_page.dock("correct"), window.view_page.canvases[0]
+        dock.actions_.use("brush")
+        left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
         for place in (40, 80):
-            session.do("brush", tools.brush(document, Plane.AXIAL, 0, [(place, place)], 5, 1))
-        session.settle()
-        print("ready", flush=True)
+            QTest.mousePress(canvas, left, none, canvas.place(place, place).toPoint())
+            if place == 40:
+                QTest.mouseRelease(canvas, left, none, canvas.place(place, place).toPoint())
+        bench.session.settle()
+        print("ready", flush=True)  # the button is still down
         time.sleep(600)
     """
     child = subprocess.Popen([sys.executable, "-c", script, str(copied)], stdout=subprocess.PIPE, env=dict(os.environ))

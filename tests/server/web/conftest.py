@@ -48,14 +48,14 @@ def serving(state: Path, **changes: Any) -> Iterator[str]:
         bound.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server of the demonstration model without a token."""
     with serving(tmp_path_factory.mktemp("site") / "state") as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # no longer: while it is open no other test of this thread may begin an event loop
 def chromium() -> Iterator[Any]:
     if BROWSER is None:
         if os.environ.get("CI") == "true":

@@ -365,7 +365,7 @@ def test_a_real_check_and_a_real_run(page: TrainPage, tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", patients=6, slices=2, size=64, seed=1)
     page.choose(data)
     assert settle(lambda: page.process is None, 120_000)
-    assert page.setup.ready and page.check.examples.count() == 6
+    assert page.setup.ready and page.check.examples.count() == 8
     run = page.setup.run_folder
     small = ["--epochs", "1", "--size", "64", "--set", "network.options.widths=[8,16]", "--threads", "1"]
     page._begin(run, [str(data), "--out", str(run), *small])

@@ -30,7 +30,7 @@ from delineate.desktop.workbench import Workbench
 from delineate.events import Event, InputFinished, Note, Progress, StageStarted
 from delineate.workflows.predicting import Predictions
 
-_BUTTONS = {"start": "play", "stop": "stop", "retry": "retry", "cases": "cases", "folder": "folder", "measures": "table"}
+_BUTTONS = {"start": "", "stop": "stop", "retry": "retry", "cases": "cases", "folder": "folder", "measures": "table"}
 
 
 class BatchPage(QWidget):
@@ -58,7 +58,8 @@ class BatchPage(QWidget):
         self.table = QTableView()
         self.buttons = {name: QPushButton() for name in _BUTTONS}
         for name, button in self.buttons.items():
-            wear(button, _BUTTONS[name])
+            if _BUTTONS[name]:
+                wear(button, _BUTTONS[name])
         self.buttons["start"].setObjectName("primary")
         self._lay_out()
         for name, call in (

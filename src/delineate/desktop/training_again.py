@@ -202,14 +202,14 @@ class AgainPanel(QWidget):
     def _list(self) -> None:
         words, language = self._bench.text, self._bench.texts.language
         self.listed.clear()
+        self.listed.setVisible(bool(self.found or self.left))
+        self.counted.setVisible(bool(self.found) or self.new is None or self._made is not None)
         if self._made is not None:
             made = self._made
             replaced, added, left = len(made.replaced), len(made.added), len(made.left_out)
             self.counted.setText(words("desktop.train.again.made", replaced=replaced, added=added, left=left, path=made.data))
         else:
             self.counted.setText(words(f"desktop.train.again.{'found' if self.found else 'none'}", n=len(self.found)))
-            self.counted.setVisible(bool(self.found) or self.new is None)
-            self.listed.setVisible(bool(self.found or self.left))
             for one in self.found[:_SHOWN]:
                 self.listed.addItem(f"✓  {one.record.image}  —  {one.record.reviewer}, {_local(one.record.when)}")
         for lost in self.left[:_SHOWN]:

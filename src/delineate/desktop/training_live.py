@@ -163,7 +163,7 @@ class LivePanel(QWidget):
         truth, predicted = words("desktop.train.truth"), words("desktop.train.predicted")
         self.legend.setText(f'<span style="color:#19a53a">━</span> {truth} &nbsp; <span style="color:#e0402f">━</span> {predicted}')
         self.picture.empty = words("desktop.train.no-picture")
-        self.picture.update()
+        self._show_picture()
         self._draw()
         self._tell()
 

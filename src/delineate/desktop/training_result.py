@@ -16,7 +16,7 @@ from delineate.errors import DelineateError
 from delineate.recipe import read_json
 
 _ROWS = ("dice", "iou", "precision", "recall", "hd95", "nsd")
-_BUTTONS = {"use": "segment", "report": "report", "cases": "cases", "again": "add", "folder": "folder", "new": ""}
+_BUTTONS = {"use": "", "report": "report", "cases": "cases", "again": "add", "folder": "folder", "new": ""}
 
 
 class ResultPanel(QWidget):

@@ -65,7 +65,7 @@ class SetupPanel(QFrame):
         self.folder.textChanged.connect(lambda _: self.refresh())
         self.anyway = QCheckBox()
         self.anyway.toggled.connect(lambda _: self.refresh())
-        self._blocked = self._checked = False
+        self._blocked = self._checked = self._busy = False
         self._lay_out()
         self.setFixedWidth(330)
         self.retranslate()
@@ -130,12 +130,10 @@ class SetupPanel(QFrame):
         self.refresh()
 
     def set_busy(self, busy: bool) -> None:
+        self._busy = busy
         for widget in (self.choose, self.slider, self.folder, self.where, self.other, self.anyway):
             widget.setEnabled(not busy)
-        if busy:
-            self.start_button.setEnabled(False)
-        else:
-            self.refresh()
+        self.refresh()
 
     # -- words
 
@@ -157,7 +155,7 @@ class SetupPanel(QFrame):
     def refresh(self) -> None:
         words = self._bench.text
         self.anyway.setVisible(self._blocked)
-        self.start_button.setEnabled(self.ready)
+        self.start_button.setEnabled(self.ready and not self._busy)
         key = "blocked" if self._blocked and not self.ready else "unchecked" if self.data is not None and not self._checked else ""
         self.hint.setText(words(f"desktop.train.setup.{key}") if key else "")
         self.hint.setVisible(bool(key))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PySide6
 import pytest
 import tifffile
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QMessageBox, QPushButton
@@ -22,6 +23,7 @@ from delineate.editing.planes import Plane
 
 Open = Callable[[Path], MainWindow]
 Wait = Callable[[], None]
+PLACE = QPointF if PySide6.__version_info__ >= (6, 12) else QPoint
 
 
 def drop(window: MainWindow, *paths: Path) -> bool:
@@ -29,7 +31,7 @@ def drop(window: MainWindow, *paths: Path) -> bool:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     buttons, keys, action = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
-    enter = QDragEnterEvent(QPointF(200, 200), action, data, buttons, keys)
+    enter = QDragEnterEvent(PLACE(200, 200), action, data, buttons, keys)
     enter.ignore()
     QApplication.sendEvent(window, enter)
     if not enter.isAccepted():

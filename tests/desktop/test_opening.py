@@ -74,9 +74,7 @@ def test_an_image_is_dropped(window: MainWindow, wait: Wait, slice_file: Path) -
 def test_text_is_not_dropped(window: MainWindow) -> None:
     data = QMimeData()
     data.setText("hello")
-    enter = QDragEnterEvent(
-        QPointF(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    )
+    enter = QDragEnterEvent(PLACE(5, 5), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     enter.ignore()
     QApplication.sendEvent(window, enter)
     assert not enter.isAccepted()

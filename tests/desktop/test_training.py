@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 
-from delineate.desktop import training, training_again, training_process
+from delineate.desktop import training, training_process
 from delineate.desktop.program import settle
 from delineate.desktop.training import TrainPage
 from delineate.desktop.training_chart import Chart, Line, ticks
@@ -26,6 +27,7 @@ from delineate.desktop.window import MainWindow
 from delineate.editing.document import open_document
 from delineate.editing.reviewed import save_reviewed
 from delineate.synthetic import make_dataset
+from delineate.workflows import replacing, retraining
 from delineate.workflows.corrected_masks import LeftOut
 from delineate.workflows.replacing import Verdict
 from delineate.workflows.retraining import Prepared
@@ -265,6 +267,22 @@ def test_stopping_and_closing_ask_first(page: TrainPage, window: MainWindow, scr
     assert page.may_close()
 
 
+def test_closing_pauses_the_run(page: TrainPage, window: MainWindow, script: Script, checked: Path, data: Path) -> None:
+    check_it(page, script, checked, data)
+    script([{"until": "stop"}])
+    press(page.setup.start_button)
+    answer("Pause and close")
+    assert window.close()
+    assert page.process is None and "paused" in page.live.headline.text()
+
+
+def test_the_window_loads_no_torch() -> None:
+    code = (
+        "import sys, delineate.desktop.training, delineate.desktop.batch, delineate.desktop.cases; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120, check=False).returncode == 0
+
+
 def test_a_finished_run_is_opened_and_its_model_used(page: TrainPage, window: MainWindow, tmp_path: Path) -> None:
     run = finished_run(tmp_path / "run")
     page.open_run(run)
@@ -330,8 +348,8 @@ def test_corrected_masks_are_learned_from_and_the_model_judged_before_it_replace
         left = (LeftOut("two.reviewed.json", "held-out", {"person": "P7", "part": "test"}),)
         return Prepared(data_out, run_out, ("one",), (), left, {"train": 5})
 
-    monkeypatch.setattr(training_again, "prepare_retraining", prepare)
-    monkeypatch.setattr(training_again, "compare_retrained", lambda a, b, out, **_: verdict(outcome, out / "page.html"))
+    monkeypatch.setattr(retraining, "prepare_retraining", prepare)
+    monkeypatch.setattr(replacing, "compare_retrained", lambda a, b, out, **_: verdict(outcome, out / "page.html"))
     used: list[Path] = []
     monkeypatch.setattr(training, "open_model", lambda bench, model, then=None: used.append(model))
     page.open_run(old)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class BatchRows(QAbstractTableModel):
         self._bench = workbench
         self.rows: list[Row] = []
         self._places: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
         workbench.texts.changed.connect(self.layoutChanged)
         workbench.theme.changed.connect(self.layoutChanged)
 
@@ -47,6 +49,7 @@ class BatchRows(QAbstractTableModel):
         self.beginResetModel()
         self.rows = [Row(path) for path in dict.fromkeys(paths)]
         self._places = {str(row.path): place for place, row in enumerate(self.rows)}
+        self._counts = Counter(row.state for row in self.rows)
         self.endResetModel()
 
     def wait_again(self, paths: Sequence[Path]) -> None:
@@ -65,17 +68,20 @@ class BatchRows(QAbstractTableModel):
             self.beginInsertRows(QModelIndex(), place, place)
             self.rows.append(row)
             self._places[event.path] = place
+            self._counts[row.state] += 1
             self.endInsertRows()
         else:
             self._set(place, row)
         return place
 
     def _set(self, place: int, row: Row) -> None:
-        self.rows[place] = replace(row)
+        self._counts[self.rows[place].state] -= 1
+        self._counts[row.state] += 1
+        self.rows[place] = row
         self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
 
     def count(self, state: str) -> int:
-        return sum(row.state == state for row in self.rows)
+        return self._counts[state]
 
     def paths(self, state: str) -> list[Path]:
         return [row.path for row in self.rows if row.state == state]

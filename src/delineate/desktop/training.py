@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTemporaryDir
+from PySide6.QtCore import QEventLoop, Qt, QTemporaryDir, QTimer
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMessageBox, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
@@ -104,10 +104,18 @@ class TrainPage(QWidget):
             return False
         process = self.process
         if self._kind == "run":
-            process.stop()
-            process.wait(_CLOSING_MS)
+            self.pause()
+            self._wait_for(process)
         process.kill()
         return True
+
+    def _wait_for(self, process: CommandProcess) -> None:
+        """Until the checkpoint is written; the window is painted meanwhile, and says what it waits for."""
+        loop = QEventLoop()
+        process.ended.connect(loop.quit)
+        QTimer.singleShot(_CLOSING_MS, loop.quit)
+        if process.running:
+            loop.exec(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
 
     @property
     def training(self) -> bool:

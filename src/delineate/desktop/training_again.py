@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QUrl, Signal
 from PySide6.QtGui import QDesktopServices
@@ -15,9 +16,11 @@ from delineate.desktop.training_setup import free_folder
 from delineate.desktop.workbench import Workbench
 from delineate.errors import DelineateError
 from delineate.recipe import read_json
-from delineate.workflows.corrected_masks import Correction, LeftOut, find_corrections
-from delineate.workflows.replacing import Verdict, compare_retrained
-from delineate.workflows.retraining import Prepared, prepare_retraining
+
+if TYPE_CHECKING:  # the workflows are loaded by the jobs that need them: statistics take a second to load
+    from delineate.workflows.corrected_masks import Correction, LeftOut
+    from delineate.workflows.replacing import Verdict
+    from delineate.workflows.retraining import Prepared
 
 _SHOWN = 200
 
@@ -116,7 +119,12 @@ class AgainPanel(QWidget):
             self.found, self.left = found
             self.retranslate()
 
-        self._start_job("look", lambda job: find_corrections(places), done)
+        def work(job: Job) -> tuple[list[Correction], list[LeftOut]]:
+            from delineate.workflows.corrected_masks import find_corrections
+
+            return find_corrections(places)
+
+        self._start_job("look", work, done)
 
     def add_place(self, folder: Path) -> None:
         """Look in another folder too."""
@@ -132,6 +140,8 @@ class AgainPanel(QWidget):
         data, run = free_folder(home / f"{old.name}-corrected-data"), free_folder(home / f"{old.name}-corrected")
 
         def work(job: Job) -> Prepared:
+            from delineate.workflows.retraining import prepare_retraining
+
             return prepare_retraining(old, chosen, data, run, on_event=job.tell)
 
         def done(made: Prepared) -> None:
@@ -151,6 +161,8 @@ class AgainPanel(QWidget):
         self.new = new
 
         def work(job: Job) -> Verdict:
+            from delineate.workflows.replacing import compare_retrained
+
             return compare_retrained(old, new, free_folder(new / "comparison"), language=language)
 
         def done(verdict: Verdict) -> None:

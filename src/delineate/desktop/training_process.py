@@ -62,10 +62,6 @@ class CommandProcess(QObject):
             self._process.kill()
             self._process.waitForFinished(milliseconds)
 
-    def wait(self, milliseconds: int) -> bool:
-        """For the end of the program: whether it came in time."""
-        return self._over or self._process.waitForFinished(milliseconds)
-
     def _insist(self) -> None:
         if not self._over:
             self._process.kill()

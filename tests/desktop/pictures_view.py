@@ -37,7 +37,7 @@ def save(widget: QWidget, name: str) -> Path:
     with Image.open(path) as picture:
         whole = picture.convert("RGB")
     for colours in (256, 128, 96, 64):
-        whole.quantize(colours, kmeans=1, dither=Image.Dither.NONE).save(path, optimize=True)
+        whole.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
         if path.stat().st_size < MOST_BYTES:
             return path
     raise AssertionError(f"{path.name}: {path.stat().st_size} bytes")

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 import delineate.desktop
 from delineate.desktop import icons
+from delineate.desktop.actions import plain
 from delineate.desktop.docks import DOCKS
 from delineate.desktop.pages import PAGES
 from delineate.desktop.shortcuts import MOUSE, ShortcutsWindow
@@ -196,3 +197,8 @@ def test_long_names_do_not_widen_the_window(opened: Open, window: MainWindow, sl
     QApplication.processEvents()
     assert window.view_page.empty.isVisible()
     assert window.minimumSizeHint().width() < 1200
+
+
+@pytest.mark.parametrize(("text", "words"), [("&Open image…", "Open image…"), ("打开图像(&O)…", "打开图像…"), ("Zoom &in", "Zoom in")])
+def test_letters_of_menus_are_not_read(text: str, words: str) -> None:
+    assert plain(text) == words

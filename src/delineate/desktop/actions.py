@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -41,13 +42,18 @@ def make_action(
     def retranslate() -> None:
         said = texts.text(key)
         action.setText(said)
-        plain = said.replace("&", "")
+        said = plain(said)
         shown = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        action.setToolTip(f"{plain} ({shown})" if shown else plain)
+        action.setToolTip(f"{said} ({shown})" if shown else said)
 
     retranslate()
     texts.changed.connect(retranslate)
     return action
+
+
+def plain(text: str) -> str:
+    """The words of an action without the letter that chooses it in a menu: ``&Open…`` and ``打开(&O)…`` alike."""
+    return re.sub(r"\(&\w\)", "", text).replace("&", "")
 
 
 def make_menu(owner: QWidget, texts: Texts, key: str) -> QMenu:

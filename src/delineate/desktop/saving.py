@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PySide6.QtWidgets import QFileDialog, QGridLayout, QLabel, QPushButton, QWidget
 
-from delineate.desktop.actions import make_action
+from delineate.desktop.actions import make_action, plain
 from delineate.desktop.icons import wear
 from delineate.desktop.jobs import Job
 from delineate.desktop.workbench import Workbench
@@ -55,7 +55,7 @@ class Saving(QWidget):
         self._heading.setText(self._workbench.text("desktop.save.title"))
         for name, button in self.buttons.items():
             button.setText(self._workbench.text(f"desktop.save.{name}"))
-            button.setToolTip(self._workbench.text(f"desktop.act.save-{name}").replace("&", "").rstrip("…"))
+            button.setToolTip(plain(self._workbench.text(f"desktop.act.save-{name}")).rstrip("…"))
         self._refresh()
 
     def ask(self, name: str) -> None:
@@ -66,7 +66,7 @@ class Saving(QWidget):
         words = self._workbench.text
         proposed = str(propose(document, name))
         kinds = {"mask": "*.nii.gz *.nii *.nrrd *.mha *.tif *.tiff *.png", "overlay": "*.png", "seg": "*.dcm"}[name]
-        title = words(f"desktop.act.save-{name}").replace("&", "").rstrip("…")
+        title = plain(words(f"desktop.act.save-{name}")).rstrip("…")
         chosen, _ = QFileDialog.getSaveFileName(self.window(), title, proposed, f"{words(f'desktop.save.{name}')} ({kinds})")
         if chosen:
             self.save(name, Path(chosen))

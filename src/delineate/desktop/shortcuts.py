@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from delineate.desktop.actions import plain
 from delineate.desktop.workbench import Workbench
 
 #: What the mouse does, (what is done, what it does) as catalogue keys.
@@ -61,13 +62,13 @@ def grouped(workbench: Workbench, places: Sequence[QWidget]) -> dict[str, list[Q
             continue
         seen.add(id(action))
         key = action.property("group") or "desktop.menu.other"
-        found.setdefault(workbench.text(key).replace("&", ""), []).append(action)
+        found.setdefault(plain(workbench.text(key)), []).append(action)
     return found
 
 
 def _pairs(actions: Sequence[QAction]) -> list[tuple[str, str]]:
     native = QKeySequence.SequenceFormat.NativeText
-    return [("  ".join(key.toString(native) for key in a.shortcuts()), a.text().replace("&", "").rstrip("…")) for a in actions]
+    return [("  ".join(key.toString(native) for key in a.shortcuts()), plain(a.text()).rstrip("…")) for a in actions]
 
 
 def _block(title: str, pairs: Sequence[tuple[str, str]]) -> QGridLayout:

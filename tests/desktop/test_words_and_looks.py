@@ -199,6 +199,8 @@ def test_long_names_do_not_widen_the_window(opened: Open, window: MainWindow, sl
     assert window.minimumSizeHint().width() < 1200
 
 
-@pytest.mark.parametrize(("text", "words"), [("&Open image…", "Open image…"), ("打开图像(&O)…", "打开图像…"), ("Zoom &in", "Zoom in")])
+@pytest.mark.parametrize(
+    ("text", "words"), [("&Open image…", "Open image…"), ("打开图像(&O)…", "打开图像…"), ("Zoom &in", "Zoom in")]
+)
 def test_letters_of_menus_are_not_read(text: str, words: str) -> None:
     assert plain(text) == words

@@ -96,6 +96,7 @@ class _Pictures:
 
     def cases(self) -> None:
         window, page = self.window, self.page
+        page.open_run(self.run)
         page._use()
         self.wait()
         page._show_cases()

@@ -106,10 +106,14 @@ def test_what_cannot_be_trusted_is_left_out(finished: RunResult, small_data: Pat
     correct(other, again)
     (again / "broken.reviewed.json").write_text("{}")
     good = correct(image_of(small_data, learned, 3), tmp_path / "good")
+    renamed = again / "renamed.tif"  # somebody who was learned from, under another name
+    shutil.copy(image_of(small_data, learned, 4), renamed)
+    correct(renamed, again)
 
     made = prepare_retraining(finished.folder, [folder, again, good], tmp_path / "data", tmp_path / "run")
 
-    assert made.replaced == (f"{folder_of(learned)}/{folder_of(learned)}_3",) and made.added == ()
+    assert set(made.replaced) == {f"{folder_of(learned)}/{folder_of(learned)}_{number}" for number in (3, 4)}
+    assert made.added == ()
     codes = {one.name: one.code for one in made.left_out}
     assert codes == {
         altered.name: "mask-altered",

@@ -44,6 +44,7 @@ class TrainPage(QWidget):
         self._lay_out()
         self._connect()
         self.setAcceptDrops(True)
+        self.workbench.theme.changed.connect(self._draw_welcome)
         self.retranslate()
 
     def _lay_out(self) -> None:
@@ -93,9 +94,12 @@ class TrainPage(QWidget):
         words = self.workbench.text
         self._welcome_title.setText(words("desktop.train.welcome.title"))
         self._welcome_what.setText(words("desktop.train.welcome.what"))
-        self._welcome_picture.setPixmap(icon("train").pixmap(64, 64))
+        self._draw_welcome()
         for panel in (self.setup, self.check, self.live, self.result, self.again):
             panel.retranslate()
+
+    def _draw_welcome(self) -> None:
+        self._welcome_picture.setPixmap(icon("train").pixmap(64, 64))
 
     def may_close(self) -> bool:
         if self.process is None or not self.process.running:

@@ -102,7 +102,8 @@ class AgainPanel(QWidget):
         """Look for reviewed masks beside the images of the run ``run``."""
         self.old, self.new, self.verdict, self._made = run, None, None, None
         try:
-            self._places = [Path(str(read_json(run / "options.json")["data"]))]
+            data = Path(str(read_json(run / "options.json")["data"]))
+            self._places = [data.parent if data.is_file() else data]  # a table stands for its folder
         except (DelineateError, KeyError):
             self._places = []
         self.look()

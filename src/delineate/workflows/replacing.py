@@ -88,4 +88,6 @@ def check_held_out(old: Path, new: Path) -> None:
 
 
 def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.4f}".replace("-", "\u2212")
+    if value is None:
+        return "–"
+    return "0.0000" if abs(value) < 0.00005 else f"{value:+.4f}".replace("-", "\u2212")

@@ -145,7 +145,7 @@ class _Chooser:
         self.cases, self.splits, self.recipe, self.patients = cases, splits, recipe, patients
         self.owner = {person: part for part, persons in splits.folds[0].items() for person in persons}
         self.left: list[LeftOut] = []
-        self._held_out: set[str] | None = None
+        self._digests: dict[str, Case] | None = None
         self._ids = {case.id for case in cases}
 
     def choose(self, correction: Correction) -> Entry | None:
@@ -166,7 +166,12 @@ class _Chooser:
         return Entry(found, correction, bool(found.masks))
 
     def _new(self, correction: Correction) -> Entry | None:
-        """An image that the data set does not have."""
+        """An image that the data set does not have under this name."""
+        twin = self._by_digest().get(correction.record.image_sha256)
+        if twin is not None:
+            if self.owner.get(split_key(twin, self.splits.unit)) in HELD_OUT:
+                return self._leave(correction, "same-image", image=correction.name)
+            return Entry(twin, correction, bool(twin.masks))
         path = correction.image_beside
         if path is None:
             return self._leave(correction, "image-missing", image=correction.name)
@@ -186,21 +191,19 @@ class _Chooser:
             return self._leave(correction, "unreadable", reason=str(error))
         if digest != correction.record.image_sha256:
             return self._leave(correction, "image-changed", image=path.name)
-        if digest in self._held_out_digests():
-            return self._leave(correction, "same-image", image=path.name)
         return Entry(case, correction, False)
 
-    def _held_out_digests(self) -> set[str]:
-        """Of the images that validate or are scored, so that none of them comes back under another name."""
-        if self._held_out is None:
-            self._held_out = set()
-            for case in self.cases:
-                if self.owner.get(split_key(case, self.splits.unit)) in HELD_OUT:
-                    try:
-                        self._held_out.add(digest_of(load_image(case)))
-                    except DelineateError:
-                        continue
-        return self._held_out
+    def _by_digest(self) -> dict[str, Case]:
+        """Every case by its pixels, read when it is first needed: nobody comes back under another name, held out or not. Of equal
+        images one that is held out counts."""
+        if self._digests is None:
+            self._digests = {}
+            for case in sorted(self.cases, key=lambda case: self.owner.get(split_key(case, self.splits.unit)) in HELD_OUT):
+                try:
+                    self._digests[digest_of(load_image(case))] = case
+                except DelineateError:
+                    continue
+        return self._digests
 
     def _free_id(self, wanted: str) -> str:
         name, number = wanted, 2

@@ -5,114 +5,25 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
+from tests.desktop.training_pages import CHECKED, Script, answer, check_it, checked, data, finished_run, idle, page, press, script
 
-from delineate.desktop import training, training_process
 from delineate.desktop.program import settle
 from delineate.desktop.training import TrainPage
 from delineate.desktop.training_chart import Chart, Line, ticks
 from delineate.desktop.training_live import clock
 from delineate.desktop.training_setup import MINUTES
 from delineate.desktop.window import MainWindow
-from delineate.editing.document import open_document
-from delineate.editing.reviewed import save_reviewed
-from delineate.synthetic import make_dataset
-from delineate.workflows import replacing, retraining
-from delineate.workflows.corrected_masks import LeftOut
-from delineate.workflows.replacing import Verdict
-from delineate.workflows.retraining import Prepared
 
-FAKE = Path(__file__).with_name("fake_delineate.py")
-Script = Callable[[list[dict[str, Any]]], Path]
-
-
-@pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
-    """What the next process says; gives the folder with the arguments it was started with."""
-    home = tmp_path / "script"
-    home.mkdir()
-    monkeypatch.setattr(
-        training_process, "command_line", lambda arguments: (sys.executable, [str(FAKE), str(home / "script.json"), *arguments])
-    )
-
-    def write(entries: list[dict[str, Any]]) -> Path:
-        (home / "script.json").write_text(json.dumps(entries))
-        return home
-
-    return write
-
-
-@pytest.fixture
-def page(window: MainWindow) -> TrainPage:
-    window.show_page("train")
-    found = window.current_page
-    assert isinstance(found, TrainPage)
-    return found
-
-
-@pytest.fixture
-def checked(tmp_path: Path) -> Path:
-    """A folder as ``check`` leaves it."""
-    folder = tmp_path / "checked"
-    (folder / "examples").mkdir(parents=True)
-    Image.fromarray(np.zeros((20, 20), np.uint8)).save(folder / "examples" / "case_01.png")
-    (folder / "examples.json").write_text(json.dumps([{"file": "examples/case_01.png", "case": "p/one", "person": "p"}]))
-    warning = {"code": "patient-unknown", "severity": "warning", "path": None, "case": None, "params": {"unknown": 3, "cases": 9}}
-    note = {"code": "split-by-image", "severity": "info", "path": None, "case": None, "params": {"count": 9}}
-    (folder / "findings.json").write_text(json.dumps([note, warning]))
-    return folder
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "brains"
-    folder.mkdir()
-    return folder
-
-
-def finished_run(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    metric = {"mean": 0.812, "ci95": [0.75, 0.87], "n": 12}
-    test = {
-        "unit": "patient",
-        "n": 12,
-        "dice": metric,
-        "hd95": {**metric, "unit": "mm"},
-        "nsd": {**metric, "unit": "px", "tolerance": 2.0},
-    }
-    (folder / "summary.json").write_text(json.dumps({"test": test}))
-    (folder / "model.onnx").write_bytes(b"")
-    return folder
-
-
-def idle(page: TrainPage) -> None:
-    assert settle(lambda: page.process is None or not page.process.running, 20_000)
-    QApplication.processEvents()
-
-
-def press(button: QPushButton) -> None:
-    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-
-CHECKED = {"event": "result", "cases": 9, "persons": 9, "unit": "image", "blocking": 0}
-
-
-def check_it(page: TrainPage, script: Script, checked: Path, data: Path) -> Path:
-    home = script([{"event": "stage-started", "name": "scan"}, {"copy": [str(checked), "OUT"]}, CHECKED])
-    page.choose(data)
-    assert not page.setup.ready
-    idle(page)
-    return home
+__all__ = ["checked", "data", "page", "script"]  # fixtures
 
 
 def test_a_dropped_folder_is_checked_and_findings_come_worst_first(
@@ -166,6 +77,23 @@ def test_budget_by_keys_goes_into_the_command(page: TrainPage, script: Script, c
     assert arguments[:6] == ["run", str(data), "--out", str(run), "--budget", "3m"]
     assert arguments[-2:] == ["--events", "json"]
     assert page.stack.currentWidget() is page.result
+
+
+def test_a_pattern_of_patients_is_looked_at_and_trained_with(page: TrainPage, script: Script, checked: Path, data: Path) -> None:
+    home = check_it(page, script, checked, data)
+    script([{"copy": [str(checked), "OUT"]}, CHECKED])
+    QTest.keyClicks(page.setup.patients, "{patient}_*")
+    QTest.keyClick(page.setup.patients, Qt.Key.Key_Return)
+    idle(page)
+    arguments = json.loads((home / "arguments.json").read_text())
+    assert arguments[0] == "check" and arguments[4:6] == ["--patient-pattern", "{patient}_*"]
+    script([{"until": "stop"}])
+    press(page.setup.start_button)
+    assert settle(lambda: "run" in (home / "arguments.json").read_text(), 10_000)
+    page.pause()
+    idle(page)
+    arguments = json.loads((home / "arguments.json").read_text())
+    assert arguments[arguments.index("--patient-pattern") + 1] == "{patient}_*"
 
 
 def epoch(number: int, dice: float, best: bool) -> dict[str, Any]:
@@ -239,18 +167,6 @@ def test_a_check_that_fails_leaves_the_page_usable(page: TrainPage, window: Main
     assert window.message.sentence == "Nothing in it." and not page.setup.ready and page.setup.choose.isEnabled()
 
 
-def answer(name: str) -> None:
-    """Press a button of the question that is coming."""
-
-    def act() -> None:
-        box = QApplication.activeModalWidget()
-        assert isinstance(box, QMessageBox)
-        button = next(one for one in box.buttons() if one.text() == name)
-        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-
-    QTimer.singleShot(150, act)
-
-
 def test_stopping_and_closing_ask_first(page: TrainPage, window: MainWindow, script: Script, checked: Path, data: Path) -> None:
     check_it(page, script, checked, data)
     script([{"until": "stop"}])
@@ -309,84 +225,3 @@ def test_ticks_are_round_and_the_chart_places_points(window: MainWindow) -> None
 
 def test_clock() -> None:
     assert (clock(5), clock(75), clock(3700)) == ("0:05", "1:15", "1:01:40")
-
-
-# -- learning from corrected masks
-
-
-def verdict(outcome: str, page: Path) -> Verdict:
-    assert outcome in ("better", "open")
-    return Verdict(outcome, 0.8, 0.85, 0.05, (0.01, 0.09), 12, "patient", 0.01, page)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("outcome", ["better", "open"])
-def test_corrected_masks_are_learned_from_and_the_model_judged_before_it_replaces(
-    page: TrainPage,
-    window: MainWindow,
-    script: Script,
-    wait: Callable[[], None],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    slice_file: Path,
-    outcome: str,
-) -> None:
-    data = tmp_path / "images"
-    data.mkdir()
-    image = data / "one.tif"
-    image.write_bytes(slice_file.read_bytes())
-    document = open_document(image)
-    document.edited[0, 0, 3:9, 3:9] = 1
-    save_reviewed(document, data / "reviewed", "Dr. Li")
-    old = finished_run(tmp_path / "old")
-    (old / "options.json").write_text(json.dumps({"data": str(data)}))
-    asked: dict[str, Any] = {}
-
-    def prepare(run: Path, corrections: list[Path], data_out: Path, run_out: Path, **_: Any) -> Prepared:
-        asked.update(run=run, corrections=[path.name for path in corrections])
-        run_out.mkdir()
-        (run_out / "options.json").write_text("{}")
-        left = (LeftOut("two.reviewed.json", "held-out", {"person": "P7", "part": "test"}),)
-        return Prepared(data_out, run_out, ("one",), (), left, {"train": 5})
-
-    monkeypatch.setattr(retraining, "prepare_retraining", prepare)
-    monkeypatch.setattr(replacing, "compare_retrained", lambda a, b, out, **_: verdict(outcome, out / "page.html"))
-    used: list[Path] = []
-    monkeypatch.setattr(training, "open_model", lambda bench, model, then=None: used.append(model))
-    page.open_run(old)
-    press(page.result.buttons["again"])
-    wait()
-    again = page.again
-    assert again.listed.count() == 1 and "Dr. Li" in again.listed.item(0).text()
-    assert not again.buttons["replace"].isVisible()
-    home = script([{"copy": [str(finished_run(tmp_path / "new")), "OUT"]}, {"event": "result", "folder": "OUT"}])
-    press(again.buttons["start"])
-    wait()
-    idle(page)
-    wait()
-    new = tmp_path / "old-corrected"
-    assert asked == {"run": old, "corrections": ["one.reviewed.json"]}
-    assert json.loads((home / "arguments.json").read_text())[:4] == ["run", "--out", str(new), "--resume"]
-    assert page.stack.currentWidget() is again
-    assert "P7" in again.listed.item(0).text() and "1 left out" in again.counted.text()
-    assert "+0.0500" in again.says.text() and "12 held-out patients" in again.says.text()
-    if outcome == "open":
-        answer("Cancel")
-        press(again.buttons["replace"])
-        assert not used
-        answer("Use the new model")
-    press(again.buttons["replace"])
-    assert used == [new / "model.onnx"]
-
-
-@pytest.mark.slow  # a check and a training of its own, in real processes
-def test_a_real_check_and_a_real_run(page: TrainPage, tmp_path: Path) -> None:
-    data = make_dataset(tmp_path / "data", patients=6, slices=2, size=64, seed=1)
-    page.choose(data)
-    assert settle(lambda: page.process is None, 120_000)
-    assert page.setup.ready and page.check.examples.count() == 8
-    run = page.setup.run_folder
-    small = ["--epochs", "1", "--size", "64", "--set", "network.options.widths=[8,16]", "--threads", "1"]
-    page._begin(run, [str(data), "--out", str(run), *small])
-    assert settle(lambda: not page.training, 300_000)
-    assert page.stack.currentWidget() is page.result
-    assert list((run / "examples").glob("*.jpg")) and "patient" in page.result.sentence.text()

@@ -138,7 +138,9 @@ class TrainPage(QWidget):
         self.setup.set_data(folder)
         self.check.begin(folder.name)
         self.stack.setCurrentWidget(self.check)
-        process = self._launch("check", ["check", str(folder), "--out", str(out), "--lang", self.workbench.texts.language])
+        process = self._launch(
+            "check", ["check", str(folder), "--out", str(out), *self.setup.reading, "--lang", self.workbench.texts.language]
+        )
         process.told.connect(self.check.take)
 
         def ended(how: str) -> None:
@@ -161,6 +163,7 @@ class TrainPage(QWidget):
         if not self.setup.ready or self.training or self.setup.data is None:
             return
         arguments = [str(self.setup.data), "--out", str(self.setup.run_folder), "--budget", f"{self.setup.minutes}m"]
+        arguments += self.setup.reading
         if self.setup.anyway.isChecked():
             for code in self.check.blocking:
                 arguments += ["--allow", code]

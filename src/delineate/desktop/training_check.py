@@ -63,6 +63,9 @@ class CheckPanel(QWidget):
         self.examples.setResizeMode(QListView.ResizeMode.Adjust)
         self.examples.setMovement(QListView.Movement.Static)
         self.examples.setWrapping(False)
+        self.examples.setWordWrap(False)
+        self.examples.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.examples.setGridSize(QSize(_TILE + 12, _TILE + 28))
         self.examples.setSelectionMode(QListWidget.SelectionMode.NoSelection)
         self.examples.setFixedHeight(_TILE + 52)
         self._list = QVBoxLayout()
@@ -167,10 +170,10 @@ class CheckPanel(QWidget):
             self.summary.setText(words(f"stage.{self._stage}") if self._stage else "")
             return
         self.headline.setText(words(f"desktop.train.check.{'stops' if self.blocking else 'ready'}", name=self._name))
-        unit = words(f"comparison.unit.{self.counts.get('unit', 'image')}")
         severities = [one.severity for one in self.findings]
         counted = {"errors": severities.count("error"), "warnings": severities.count("warning")}
         cases, persons = self.counts.get("cases", "?"), self.counts.get("persons", "?")
+        unit = words(f"comparison.{'one' if persons == 1 else 'unit'}.{self.counts.get('unit', 'image')}")
         self.summary.setText(words("desktop.train.check.summary", cases=cases, persons=persons, unit=unit, **counted))
 
     def _row(self, finding: Finding) -> QFrame:
@@ -181,7 +184,8 @@ class CheckPanel(QWidget):
         mark = QLabel(_MARKS[finding.severity])
         mark.setObjectName("heading")
         mark.setFixedWidth(16)
-        words = QLabel(said if not finding.path else f"{said}\n{finding.path}")
+        whole = finding.path is None or finding.path == Path()  # of the folder itself
+        words = QLabel(said if whole else f"{said}\n{finding.path}")
         words.setWordWrap(True)
         words.setTextFormat(Qt.TextFormat.PlainText)
         words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

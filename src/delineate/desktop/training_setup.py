@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
@@ -55,6 +56,10 @@ class SetupPanel(QFrame):
         for label in (self.path, self.expect, self.hint):
             label.setWordWrap(True)
             label.setObjectName("faint")
+        self._patients_label, self.patients = QLabel(), QLineEdit()
+        self.patients.setPlaceholderText("{patient}_*")
+        self.patients.editingFinished.connect(self._patients_typed)
+        self._patients_known = ""  # the pattern of the last check
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, len(MINUTES) - 1)
         self.slider.setPageStep(2)
@@ -74,7 +79,7 @@ class SetupPanel(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(18, 16, 18, 16)
         column.setSpacing(8)
-        for widget in (self._headings["data"], self.choose, self.path):
+        for widget in (self._headings["data"], self.choose, self.path, self._patients_label, self.patients):
             column.addWidget(widget)
         column.addSpacing(10)
         line = QHBoxLayout()
@@ -114,15 +119,27 @@ class SetupPanel(QFrame):
 
     def set_data(self, folder: Path) -> None:
         self.data, self._checked, self._blocked = folder, False, False
+        self._patients_known = self.patients.text().strip()
         self.anyway.setChecked(False)
         if not self._own_folder:
-            self.folder.setText(str(free_folder(folder.parent / "delineate-runs" / folder.name)))
+            self.folder.setText(str(usual_folder(folder)))
         self.retranslate()
+
+    @property
+    def reading(self) -> list[str]:
+        """Arguments of the command that say how the folder is to be read."""
+        pattern = self.patients.text().strip()
+        return ["--patient-pattern", pattern] if pattern else []
+
+    def _patients_typed(self) -> None:
+        """Another pattern: the patients are others, so the folder is looked at anew."""
+        if self.data is not None and self.patients.text().strip() != self._patients_known:
+            self.data_chosen.emit(self.data)
 
     def set_data_again(self) -> None:
         """The same data for another run, in a folder that is free."""
         if self.data is not None and not self._own_folder:
-            self.folder.setText(str(free_folder(self.data.parent / "delineate-runs" / self.data.name)))
+            self.folder.setText(str(usual_folder(self.data)))
 
     def set_checked(self, blocked: bool) -> None:
         """The check is over; ``blocked``: it found what stops a run."""
@@ -131,7 +148,7 @@ class SetupPanel(QFrame):
 
     def set_busy(self, busy: bool) -> None:
         self._busy = busy
-        for widget in (self.choose, self.slider, self.folder, self.where, self.other, self.anyway):
+        for widget in (self.choose, self.patients, self.slider, self.folder, self.where, self.other, self.anyway):
             widget.setEnabled(not busy)
         self.refresh()
 
@@ -142,6 +159,9 @@ class SetupPanel(QFrame):
         for name, heading in self._headings.items():
             heading.setText(words(f"desktop.train.setup.{name}"))
         self.choose.setText(words("desktop.train.setup.choose"))
+        self._patients_label.setText(words("desktop.train.setup.patients"))
+        self.patients.setToolTip(words("desktop.train.setup.patients.what"))
+        self._patients_label.setToolTip(words("desktop.train.setup.patients.what"))
         self.path.setText(str(self.data) if self.data is not None else words("desktop.train.setup.drop"))
         self.path.setToolTip(str(self.data or ""))
         self.where.setToolTip(words("desktop.train.setup.where"))
@@ -196,6 +216,13 @@ def dropped_folder(event: QDropEvent) -> Path | None:
     """The folder (or table of cases) that is dropped."""
     paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
     return next((path for path in paths if path.is_dir() or path.suffix.lower() in (".csv", ".tsv")), None)
+
+
+def usual_folder(data: Path) -> Path:
+    """Where a run on ``data`` goes when nobody says otherwise: beside the data, or in the home folder where nothing may be written
+    there."""
+    home = data.absolute().parent
+    return free_folder((home if os.access(home, os.W_OK) else Path.home()) / "delineate-runs" / data.stem)
 
 
 def free_folder(wanted: Path) -> Path:

@@ -134,14 +134,16 @@ def test_a_run_is_watched_paused_and_gone_on_with(
     idle(page)
     assert "paused" in page.live.headline.text() and page.live.pause_button.text() == "Resume"
     script([{"event": "stage-started", "name": "train", "total": 100}, epoch(2, 0.7, True), {"event": "result", "folder": "OUT"}])
+    run = page.setup.run_folder
     finished_run(tmp_path / "done")
     for name in ("summary.json", "model.onnx"):
-        (page.setup.run_folder / name).write_bytes((tmp_path / "done" / name).read_bytes())
+        (run / name).write_bytes((tmp_path / "done" / name).read_bytes())
     press(page.live.pause_button)
     idle(page)
-    assert json.loads((home / "arguments.json").read_text())[:4] == ["run", "--out", str(page.setup.run_folder), "--resume"]
+    assert json.loads((home / "arguments.json").read_text())[:4] == ["run", "--out", str(run), "--resume"]
     assert [point for point in page.live.scores.lines[0].points if point[0] == 2] == [(2, 0.7)]
     assert page.stack.currentWidget() is page.result
+    assert page.setup.run_folder.name == "brains-2"  # the next run never lands in this one
     assert "0.812" in page.result.sentence.text() and "12 patients" in page.result.sentence.text()
 
 

@@ -248,6 +248,7 @@ class TrainPage(QWidget):
 
     def _finished(self, run: Path) -> None:
         self._run = run
+        self.setup.set_data_again()
         if not self.result.show_run(run):
             return
         if self._retraining:
@@ -274,8 +275,7 @@ class TrainPage(QWidget):
         """Back to the data and their check."""
         self._paused = None
         self.setup.set_busy(False)
-        if self.setup.data is not None:
-            self.setup.set_data_again()
+        self.setup.set_data_again()
         self.stack.setCurrentWidget(self.check if self.setup.data is not None else self._welcome)
 
     def _use(self) -> None:

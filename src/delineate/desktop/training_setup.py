@@ -138,8 +138,8 @@ class SetupPanel(QFrame):
 
     def set_data_again(self) -> None:
         """The same data for another run, in a folder that is free."""
-        if self.data is not None and not self._own_folder:
-            self.folder.setText(str(usual_folder(self.data)))
+        if self.folder.text().strip():
+            self.folder.setText(str(free_folder(self.run_folder)))
 
     def set_checked(self, blocked: bool) -> None:
         """The check is over; ``blocked``: it found what stops a run."""

@@ -16,7 +16,7 @@ from delineate.errors import MissingExtra
 
 if TYPE_CHECKING:
     from delineate.training.cache import build_cache
-    from delineate.training.checkpoints import load_best
+    from delineate.training.checkpoints import load_best, load_final
     from delineate.training.loop import TrainingResult, train
     from delineate.training.measure import MachineProfile, machine_profile, time_inference, time_step
     from delineate.training.memory import give_back
@@ -34,6 +34,7 @@ _HOME = {
     "train": "loop",
     "TrainingResult": "loop",
     "load_best": "checkpoints",
+    "load_final": "checkpoints",
     "give_back": "memory",
     "MachineProfile": "measure",
     "machine_profile": "measure",
@@ -49,6 +50,7 @@ __all__ = [
     "build_cache",
     "give_back",
     "load_best",
+    "load_final",
     "machine_profile",
     "require",
     "time_inference",

@@ -70,6 +70,17 @@ def save_best(run_folder: Path, network: nn.Module, step: int, score: float) -> 
     _write(run_folder / BEST, lambda file: file.write(data))
 
 
+def load_final(run_folder: Path, recipe: Recipe) -> nn.Module:
+    """The network of a run with its averaged weights at the last step, on the CPU, in evaluation mode.
+
+    Raises as :func:`load_best`.
+    """
+    state = load_last(run_folder, recipe_digest(recipe))
+    if state is None:
+        raise RunError("no-checkpoint", path=run_folder / LAST)
+    return _network(recipe, state["learner"]["averaged"], run_folder / LAST)
+
+
 def load_best(run_folder: Path, recipe: Recipe) -> nn.Module:
     """The network of a run with its best averaged weights, on the CPU, in evaluation mode.
 
@@ -83,6 +94,10 @@ def load_best(run_folder: Path, recipe: Recipe) -> nn.Module:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise RunError("checkpoint-damaged", path=path, reason=_first_line(error)) from None
+    return _network(recipe, tensors, path)
+
+
+def _network(recipe: Recipe, tensors: dict[str, Any], path: Path) -> nn.Module:
     network = build(recipe.network, recipe.preprocessing.channels, recipe.labels.channels)
     try:
         network.load_state_dict(tensors)

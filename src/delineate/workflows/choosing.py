@@ -1,7 +1,8 @@
 """Everything that is chosen on validation persons, with the exported file, before any test person is looked at.
 
-In this order: test-time augmentation (if asked for), temperature, threshold per class, clean-up per class; then the review rule is
-learned from the masks that result. Each is measured without and with it on the same persons, and kept only where its rule says so.
+In this order: weights of an earlier step or the last ones, test-time augmentation (if asked for), temperature, threshold per class,
+clean-up per class; then the review rule is learned from the masks that result. Each is measured without and with it on the same
+persons, and kept only where its rule says so.
 """
 
 from __future__ import annotations
@@ -124,6 +125,32 @@ def choose_on_validation(
         for row in chosen.table
     )
     return Chosen(record, Choices(unit=unit, n=len({case.person for case in cases}), choices=(*tried, *rows)), fit)
+
+
+def better_checkpoint(
+    final: Path,
+    earlier: Path,
+    step: int,
+    cases: Sequence[Case],
+    rule: MaskRule,
+    *,
+    engine: str,
+    threads: int | None,
+    on_event: EventSink,
+) -> Choice:
+    """Whether the weights of an earlier ``step``, the best by the mean of what training looked at, are kept instead of the last.
+
+    The schedule ends at its lowest rate, where weights are best; what stood out earlier on few persons mostly stood out by chance
+    (15 minutes on brain MR, 4 validation patients: step 366 of 5,085 was "best" and 0.06 worse on each of 5 others). So the earlier
+    ones must be better for sure, as views must (:func:`_choose_views`).
+    """
+    dice = []
+    for path in (final, earlier):
+        predictor = Predictor(ModelFile.open(path), engine=engine, threads=threads, on_event=on_event)
+        predictor.expect(len(cases))
+        dice.append(_dice(Stream(predictor, cases, rule, on_event)(), predictor.record.labels))
+    row = paired_choice("checkpoint", str(step), *dice)
+    return row.model_copy(update={"kept": row.kept and row.ci95 is not None and row.ci95[0] > 0})
 
 
 class Stream:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from delineate.domain import Case, Unit
-from delineate.evaluation import GroupScore, read_cases_csv
+from delineate.evaluation import Choice, GroupScore, read_cases_csv
 from delineate.events import EventSink
-from delineate.recipe import ModelRecord, Recipe, load, save_json
-from delineate.workflows.choosing import Wish, choose_on_validation
+from delineate.recipe import ModelRecord, Recipe, load, read_json, save_json
+from delineate.workflows.choosing import Wish, better_checkpoint, choose_on_validation
 from delineate.workflows.folder import RunFolder
 from delineate.workflows.scorecard import score_parts, write_summary
 from delineate.workflows.stages import stage
@@ -48,7 +48,7 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
     if "export" in done:
         return
     from delineate.export import export_onnx, stamp_record
-    from delineate.training import build_cache, give_back, load_best, train
+    from delineate.training import build_cache, give_back, load_best, load_final, train
 
     recipe = fold.recipe
     if "train" not in done:
@@ -69,18 +69,43 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
         fold.folder.finish("train", time.monotonic() - began)
         give_back()
     began = time.monotonic()
+    trained = read_json(fold.folder / "training.json")
+    record = ModelRecord(
+        name=fold.name,
+        labels=recipe.labels,
+        preprocessing=recipe.preprocessing,
+        thresholds=(0.5,) * recipe.labels.classes,
+        clean=tuple(ModelRecord().clean[0] for _ in range(recipe.labels.classes)),
+        provenance=provenance,
+        notes=fold.notes,
+    )
+
+    def export(network: Any, path: Path) -> None:
+        export_onnx(network, record, path, in_channels=recipe.preprocessing.channels, example_size=EXAMPLE_SIZE)
+
+    # A training that was stopped for want of progress has not come to its schedule's end: there the best is the best.
+    ended = trained["stopped"] != "early"
+    tried: tuple[Choice, ...] = ()
     with stage("export", on_event):
-        network = load_best(fold.folder.path, recipe)
-        record = ModelRecord(
-            name=fold.name,
-            labels=recipe.labels,
-            preprocessing=recipe.preprocessing,
-            thresholds=(0.5,) * recipe.labels.classes,
-            clean=tuple(ModelRecord().clean[0] for _ in range(recipe.labels.classes)),
-            provenance=provenance,
-            notes=fold.notes,
-        )
-        export_onnx(network, record, fold.folder.model, in_channels=recipe.preprocessing.channels, example_size=EXAMPLE_SIZE)
+        export((load_final if ended else load_best)(fold.folder.path, recipe), fold.folder.model)
+        if ended and fold.parts["validation"] and trained["best_step"] != trained["steps"]:
+            earlier = fold.folder / "earlier.onnx"
+            export(load_best(fold.folder.path, recipe), earlier)
+            tried = (
+                better_checkpoint(
+                    fold.folder.model,
+                    earlier,
+                    trained["best_step"],
+                    fold.parts["validation"],
+                    recipe.masks,
+                    engine=SCORING_ENGINE,
+                    threads=recipe.training.threads,
+                    on_event=on_event,
+                ),
+            )
+            if tried[0].kept:
+                earlier.replace(fold.folder.model)
+            earlier.unlink(missing_ok=True)
     chosen = choose_on_validation(
         fold.folder.model,
         fold.parts["validation"],
@@ -93,7 +118,7 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
         augmentation=recipe.training.augmentation,
         wish=fold.wish,
     )
-    save_json(fold.folder / "choices.json", chosen.choices)
+    save_json(fold.folder / "choices.json", chosen.choices.model_copy(update={"choices": (*tried, *chosen.choices.choices)}))
     stamp_record(fold.folder.model, chosen.record)
     fold.folder.finish("export", time.monotonic() - began)
 

@@ -12,7 +12,7 @@ import resource
 import signal
 import sys
 
-from delineate.cli import commands
+from delineate.cli import event_lines
 from delineate.cli.console import Screen
 from delineate.cli.main import main
 from delineate.events import Event, Progress, StageStarted
@@ -42,7 +42,7 @@ class Trap(Screen):
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background would have it ignored
     Trap.moment, Trap.what, *arguments = sys.argv[1:]
-    commands.Screen = Trap  # type: ignore[misc]
+    event_lines.Screen = Trap  # type: ignore[misc]
     if Trap.moment.endswith(":train"):
         from delineate.training import loop
 

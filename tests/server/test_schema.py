@@ -92,6 +92,7 @@ def test_generated_requests(port: int) -> None:
 
 
 @pytest.mark.slow  # thousands of requests
+@pytest.mark.timeout(1800)
 def test_thousands_of_generated_requests(port: int) -> None:
     assert fuzz(port, 300) > 3000
 
@@ -152,6 +153,7 @@ def test_bodies_that_were_tampered_with(port: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow  # ten thousand requests
+@pytest.mark.timeout(1800)
 def test_ten_thousand_bodies_that_were_tampered_with(port: int, tmp_path: Path) -> None:
     seen = tamper(port, tmp_path, 10_000)
     assert seen[0] == 0

@@ -195,7 +195,7 @@ def beside_training(facts: Sequence[CaseFacts], parts: Mapping[str, Sequence[Cas
     """Seconds that writing and scoring the model of a fold take, and those of preparing its planes."""
     pixels = {fact.case: fact.pixels for fact in facts}
     scored = sum(pixels[case.id] for part in ("test", "validation") for case in parts[part])
-    again = sum(pixels[case.id] for case in parts["validation"])
+    again = 3 * sum(pixels[case.id] for case in parts["validation"])  # both checkpoints, and what is chosen then
     groups = len({case.group for part in ("test", "validation") for case in parts[part]})
     reserve = FIXED_RESERVE + groups * SECONDS_PER_GROUP + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
     caching = sum(pixels[case.id] for part in ("train", "validation") for case in parts[part]) / 1e6 * 0.05

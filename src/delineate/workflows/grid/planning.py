@@ -199,7 +199,7 @@ def _counted(found: Examined, parts: Mapping[Part, Sequence[Case]]) -> Counted:
         return sum(planes[case.id] for case in parts[part])
 
     reserve, caching = beside_training(found.facts, {str(part): cases for part, cases in parts.items()})
-    return Counted(count("train"), count("validation"), 2 * count("validation") + count("test"), reserve, caching)
+    return Counted(count("train"), count("validation"), 4 * count("validation") + count("test"), reserve, caching)
 
 
 def _can_be_made(candidates: Sequence[Candidate], base: Recipe, options: GridOptions) -> None:

@@ -25,7 +25,8 @@ def lines_of(text: str) -> list[dict[str, object]]:
 
 
 def test_every_event_has_a_name() -> None:
-    assert set(NAMES) == set(Event.__subclasses__())
+    """Those of a grid, defined where it is, belong to ``compare``, which writes no such lines."""
+    assert set(NAMES) == {kind for kind in Event.__subclasses__() if kind.__module__ == "delineate.events"}
 
 
 def test_numbers_that_json_cannot_hold() -> None:

@@ -78,7 +78,8 @@ def load_final(run_folder: Path, recipe: Recipe) -> nn.Module:
     state = load_last(run_folder, recipe_digest(recipe))
     if state is None:
         raise RunError("no-checkpoint", path=run_folder / LAST)
-    return _network(recipe, state["learner"]["averaged"], run_folder / LAST)
+    learner = state["learner"]  # without averaging the weights themselves
+    return _network(recipe, learner["averaged"] or learner["network"], run_folder / LAST)
 
 
 def load_best(run_folder: Path, recipe: Recipe) -> nn.Module:

@@ -141,7 +141,7 @@ def better_checkpoint(
     """Whether the weights of an earlier ``step``, the best by the mean of what training looked at, are kept instead of the last.
 
     The schedule ends at its lowest rate, where weights are best; what stood out earlier on few persons mostly stood out by chance
-    (15 minutes on brain MR, 4 validation patients: step 366 of 5,085 was "best" and 0.06 worse on each of 5 others). So the earlier
+    (15 minutes on brain MR, 4 validation patients: step 366 of 5,085 was "best", and worse on each of 5 others, by 0.06 in the mean). So the earlier
     ones must be better for sure, as views must (:func:`_choose_views`).
     """
     dice = []

@@ -140,8 +140,6 @@ def score_fold(
 ) -> dict[str, Any]:
     """Score model.onnx on validation and test, write summary.json, and put the scores into the model file."""
     if "evaluate" in fold.folder.done():
-        from delineate.recipe import read_json
-
         return dict(read_json(fold.folder / "summary.json"))
     from delineate.export import network_sha256, stamp_record
     from delineate.inference import ModelFile

@@ -65,6 +65,7 @@ FITS: dict[str, dict[str, Any]] = {
     "letterbox": {"fit": "letterbox", "size": (96, 96)},
     "stretch in one piece": {"fit": "stretch", "size": (48, 64)},
     "content": {"crop": "content", "crop_above": 60.0},
+    "neighbours": {"neighbours": 1},
     "fixed": {"normalisation": Normalisation(scheme="none", high=(255.0,))},
 }
 
@@ -73,7 +74,8 @@ FITS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("fit", FITS)
 def test_by_bands_is_as_in_memory(fit: str, blend: Any, make_model: MakeModel, tmp_path: Path) -> None:
     path = save(tmp_path / "x.tif", smooth(333, 210))
-    model = ModelFile.open(make_model(network(), bias=0.0, **record(**FITS[fit])))
+    inputs = 3 * (1 + 2 * FITS[fit].get("neighbours", 0))
+    model = ModelFile.open(make_model(network(inputs), bias=0.0, **record(**FITS[fit])))
     predictor = Predictor(model, engine="onnxruntime", blend=blend)
     whole = predictor.predict(read_image(path)).mask.labels
     row = predict_large(predictor, LargeImage(path, None, 2 * GB), [tmp_path / "m.tif"], clean=True, on_event=lambda event: None)

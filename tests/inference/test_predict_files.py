@@ -218,6 +218,21 @@ def test_numbered_slices_of_a_volume_are_measured_and_cleaned_together(make_mode
     assert [row.status for row in again].count("done") == 1
 
 
+def test_numbered_slices_are_seen_with_their_neighbours(make_model: MakeModel, tmp_path: Path) -> None:
+    """Slice 10 lies behind slice 9, not behind slice 1; a damaged one does not keep the others from being done."""
+    for number in range(1, 12):
+        save(tmp_path / "in" / f"scan_{number}.png", np.full((8, 9), 200 if number >= 10 else 10, np.uint8))
+    save(tmp_path / "in" / "scan_12.png", np.full((8, 9, 3), 10, np.uint8))
+    (tmp_path / "in" / "scan_13.png").write_bytes(b"no image")
+    weights = [np.array([-1.0, 1.0, 0.0]).reshape(1, 3, 1, 1)]
+    recipe = Preprocessing(fit="scale", neighbours=1, normalisation=Normalisation(scheme="none"))
+    model = make_model(weights, preprocessing=recipe, provenance={"slices_form_volumes": True})
+    rows = predict_paths(Predictor(model), [tmp_path / "in"], tmp_path / "out")
+    filled = {row.input.name for row in rows if row.status == "done" and (read_labels(row.outputs[0]).values > 0).any()}  # type: ignore[operator]
+    assert [row.status for row in rows].count("done") >= 11
+    assert filled == {"scan_10.png"}
+
+
 def test_numbered_images_that_differ_in_size_are_not_joined(make_model: MakeModel, tmp_path: Path) -> None:
     for number, height in enumerate((20, 24, 28)):
         save(tmp_path / "in" / f"ray_{number}.png", square((height, 29)))

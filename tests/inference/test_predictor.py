@@ -130,3 +130,46 @@ def test_every_batch_size_gives_the_same(identity: ModelFile) -> None:
     wanted = Predictor(identity, batch=7).logits(planes)
     for batch in (1, 2, 3, 16):
         np.testing.assert_array_equal(Predictor(identity, batch=batch).logits(planes), wanted)
+
+
+MIDDLE_LESS_BEFORE = [np.array([-1.0, 1.0, 0.0]).reshape(1, 3, 1, 1)]
+
+
+def rising() -> np.ndarray[Any, Any]:
+    """(5, 6, 4): brighter than the slice before it on slices 1 and 3 only."""
+    return np.broadcast_to(np.array([3, 5, 5, 9, 2], np.float32).reshape(-1, 1, 1), (5, 6, 4)).copy()
+
+
+@pytest.mark.parametrize("batch", [1, 2, 16])
+def test_a_network_sees_the_neighbours_of_a_volumes_slices(make_model: MakeModel, batch: int) -> None:
+    rule = Preprocessing(fit="scale", neighbours=1, normalisation=RAW)
+    predictor = Predictor(make_model(MIDDLE_LESS_BEFORE, preprocessing=rule), batch=batch)
+    stack = rising()
+    found = predictor.predict(Image(stack[np.newaxis], Geometry(stack.shape))).mask.labels
+    assert found[:, 0, 0].tolist() == [0, 1, 0, 1, 0]
+    slices = [Image(plane[np.newaxis], Geometry(plane.shape)) for plane in stack]
+    apart = list(predictor.predict_slices(slices, probabilities=True, uncertainty=True))
+    assert [one.mask.labels[0, 0] for one in apart] == [0, 1, 0, 1, 0]
+    assert all(one.probabilities is not None and one.probabilities.shape == (1, 6, 4) for one in apart)
+    assert all(one.uncertainty is not None and one.uncertainty.shape == (1, 6, 4) for one in apart)
+    assert predictor.predict(slices[3]).mask.labels.sum() == 0  # by itself it is no brighter than itself
+
+
+@pytest.mark.parametrize("views", [(), ("flip_horizontal",)])
+def test_slices_together_are_as_one_by_one(make_model: MakeModel, views: Any) -> None:
+    rng = np.random.default_rng(1)
+    weights = [rng.normal(size=(4, 1, 3, 3)), rng.normal(size=(1, 4, 3, 3))]
+    rule = Preprocessing(fit="letterbox", size=(32, 48), normalisation=Normalisation(scheme="volume"))
+    predictor = Predictor(make_model(weights, bias=0.0, preprocessing=rule, views=views), engine="onnxruntime")
+    images = [Image(rng.integers(0, 255, (1, 40, 30)).astype(np.uint8), Geometry((40, 30))) for _ in range(19)]
+    together = list(predictor.predict_slices(images, probabilities=True, uncertainty=True))
+    assert len(together) == 19
+    for image, found in zip(images, together, strict=True):
+        alone = predictor.predict(image, probabilities=True, uncertainty=True, clean=False)
+        np.testing.assert_allclose(found.probabilities, alone.probabilities, atol=1e-5)
+        np.testing.assert_allclose(found.uncertainty, alone.uncertainty, atol=1e-5)
+        assert found.mask.geometry is image.geometry
+
+
+def test_no_slices_no_predictions(identity: ModelFile) -> None:
+    assert list(Predictor(identity).predict_slices([])) == []

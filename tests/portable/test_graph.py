@@ -46,6 +46,8 @@ CASES: dict[str, tuple[LabelSet, Preprocessing, dict[str, Any]]] = {
     "none": (ONE, prep(normalisation=Normalisation(scheme="none", high=(255.0,))), {}),
     "rgb": (ONE, prep(colour="rgb", channels=3), {}),
     "rgb-dataset": (TWO, prep(colour="rgb", channels=3, normalisation=DATASET), {}),
+    "neighbours": (ONE, prep(neighbours=1, normalisation=Normalisation(scheme="volume")), {}),
+    "rgb-neighbours": (ONE, prep(colour="rgb", channels=3, neighbours=2), {"views": ("flip_horizontal",)}),
     "exclusive": (TWO, prep(), {"temperatures": (1.7,)}),
     "one-exclusive": (LabelSet(kind="exclusive"), prep(), {"thresholds": (0.6,), "temperatures": (1.7,)}),
     "regions": (APART, prep(), {"thresholds": (0.4, 0.6), "temperatures": (0.6, 1.7)}),

@@ -18,7 +18,7 @@ def model_file(folder: Path, labels: LabelSet, seed: int = 3, opset: int = 18, *
     """A 5 × 5 convolution over smoothed planes: its borders pass through the picture, and depend on the intensity scale."""
     preprocessing: Preprocessing = record.pop("preprocessing")
     rng = np.random.default_rng(seed)
-    channels = preprocessing.channels
+    channels = preprocessing.inputs
     weights = rng.normal(0, 0.1, (labels.channels, channels, 5, 5)).astype(np.float32)
     weights += 0.15 * (-1) ** (1 + np.arange(labels.channels, dtype=np.float32).reshape(-1, 1, 1, 1))
     nodes = [

@@ -19,17 +19,17 @@ def disc(shape: tuple[int, int], centre: tuple[float, float], radius: float) -> 
 
 
 def write_cache(
-    folder: Path, planes: list[tuple[str, NDArray[Any], NDArray[Any]]], classes: int = 1, regions: bool = False
+    folder: Path, planes: list[tuple[str, NDArray[Any], NDArray[Any]]], classes: int = 1, regions: bool = False, neighbours: int = 0
 ) -> PlaneCache:
     """A cache of (group, (C, h, w), labels) planes; the person is the group's text before ``-``."""
     folder.mkdir(parents=True, exist_ok=True)
     index: dict[str, Any] = {"key": folder.name, "channels": planes[0][1].shape[0], "regions": regions, "classes": classes}
-    index |= {"cases": [], "planes": [], "failed": []}
+    index |= {"cases": [], "planes": [], "failed": [], "neighbours": neighbours}
     with (folder / PLANES).open("wb") as images, (folder / LABELS).open("wb") as labels_file:
         for number, (group, image, labels) in enumerate(planes):
             image.astype(np.float16).tofile(images)
             labels.astype(np.uint8).tofile(labels_file)
-            index["cases"].append([f"{group}/{number}", group, group.split("-")[0]])
+            index["cases"].append([f"{group}/{number}", group, group.split("-")[0], number])
             pixels = [int((labels[k] == 1).sum() if regions else (labels == k + 1).sum()) for k in range(classes)]
             index["planes"].append([number, 0, *image.shape[1:], pixels])
     save_json(folder / INDEX, index)

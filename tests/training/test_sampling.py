@@ -13,7 +13,7 @@ from delineate.training.sampling import Sampler, batch_generator
 
 
 def planes(foreground: list[tuple[int, ...]], shape: tuple[int, int] = (32, 32)) -> list[Plane]:
-    return [Plane(f"c{i}", f"g{i}", f"p{i}", 0, shape, pixels, 0) for i, pixels in enumerate(foreground)]
+    return [Plane(f"c{i}", f"g{i}", f"p{i}", None, 0, shape, pixels, 0) for i, pixels in enumerate(foreground)]
 
 
 presence = st.lists(st.booleans(), min_size=1, max_size=40)

@@ -173,7 +173,7 @@ def _joined(members: Sequence[ModelFile]) -> Any:
         nodes.append(helper.make_node("Sub", ["join/log", "join/logq"], ["logits"]))
     nodes.append(helper.make_node("Mean", entropies, [MEMBER_ENTROPY]))
     ends = [
-        helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", record.preprocessing.channels, "h", "w"]),
+        helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", record.preprocessing.inputs, "h", "w"]),
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", channels, "h", "w"]),
         helper.make_tensor_value_info(MEMBER_ENTROPY, TensorProto.FLOAT, ["n", 1, "h", "w"]),
     ]
@@ -233,7 +233,7 @@ def _verify(members: Sequence[ModelFile], content: bytes) -> None:
         raise RunError("export-failed", reason=str(error).splitlines()[0][:300]) from error
     rng = np.random.default_rng(0)
     for batch, rows, columns in ((1, 4 * multiple, 4 * multiple), (2, 5 * multiple, 4 * multiple)):
-        image = rng.standard_normal((batch, record.preprocessing.channels, rows, columns), dtype=np.float32)
+        image = rng.standard_normal((batch, record.preprocessing.inputs, rows, columns), dtype=np.float32)
         wanted: Any = 0.0
         for member, one in zip(members, own, strict=True):
             scale = np.asarray(member.record.temperatures or (1.0,), dtype=np.float32).reshape(1, -1, 1, 1)

@@ -159,7 +159,7 @@ def import_openvino() -> Any:
 def check_ends(model: ModelFile, inputs: list[Any], outputs: list[Any], types: list[str]) -> None:
     """Raise ModelFileError where a network's ends (shapes; free sizes are no positive numbers) do not fit its record."""
     record = model.record
-    wanted_in, wanted_out = record.preprocessing.channels, record.labels.channels
+    wanted_in, wanted_out = record.preprocessing.inputs, record.labels.channels
     reason = None
     if len(inputs) != 1 or not outputs or len(inputs[0]) != 4 or len(outputs[0]) != 4 or types[0] != "tensor(float)":
         reason = "the network must map one (batch, channels, height, width) float image to logits of that shape"

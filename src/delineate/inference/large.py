@@ -139,13 +139,18 @@ def label_rows(
     trail = plan_trail(bands.geometry, recipe, statistics.box, max_pixels=MAX_WORK_PIXELS)
     for note in trail.notes:
         on_event(Note(note, {"path": bands.path, "scale": recipe.scale}, "warning"))
-    prepared = prepared_rows(bands, recipe, trail, statistics)
+    prepared = _beside_itself(prepared_rows(bands, recipe, trail, statistics), recipe)
     logits = _logits(predictor, prepared, trail, recipe, memory)
     shares = (labels.probabilities(block) for block in logits)
     for block in restored_rows(shares, trail):
         own = calibrate(np.ascontiguousarray(block), record.temperatures, labels)
         decided = labels.decide(own, record.thresholds)
         yield decided if labels.kind == "regions" else decided[np.newaxis]
+
+
+def _beside_itself(rows: Iterator[Rows], recipe: Preprocessing) -> Iterator[Rows]:
+    """An image that is no slice of a volume stands for its neighbours too."""
+    return rows if not recipe.neighbours else (np.tile(block, (1 + 2 * recipe.neighbours, 1, 1)) for block in rows)
 
 
 def _logits(predictor: Predictor, prepared: Iterator[Rows], trail: Trail, recipe: Preprocessing, memory: int) -> Iterator[Rows]:
@@ -171,7 +176,7 @@ def tile_side(recipe: Preprocessing, width: int, channels: int, memory: int) -> 
     not below 256 pixels."""
     side = recipe.tile
     while side > _LEAST_TILE and (
-        side * side * BYTES_PER_PIXEL > memory // 2 or side * width * 4 * (2 * recipe.channels + 4 * channels) > memory // 2
+        side * side * BYTES_PER_PIXEL > memory // 2 or side * width * 4 * (2 * recipe.inputs + 4 * channels) > memory // 2
     ):
         side //= 2
     return max(recipe.multiple, side - side % recipe.multiple)

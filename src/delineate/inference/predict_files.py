@@ -29,6 +29,7 @@ from delineate.inference.reading_ahead import Ahead, Loaded, load, size_of, slic
 from delineate.inference.rows import PredictionRow, RowWriter, done_row, earlier_outputs, failed_row
 from delineate.inference.second_look import has_doubts, second_look, wants_probabilities
 from delineate.preprocessing import Statistics, measure
+from delineate.preprocessing.colour import check_channels
 from delineate.recipe import Clean
 
 MOST_AHEAD = 16
@@ -175,7 +176,8 @@ def _unit(predictor: Predictor, loaded: Loaded, outputs: Outputs, options: _Opti
         with contextlib.suppress(DataError):  # images that do not fit the model say so one by one below
             statistics = measure(images, predictor.record.preprocessing)
     plain = all(option == Clean() for option in predictor.record.clean) or not options.clean
-    if together and (not plain or has_doubts(predictor.record)):
+    beside = predictor.record.preprocessing.neighbours > 0
+    if together and (not plain or beside or has_doubts(predictor.record)):
         yield from _volume(predictor, loaded, statistics, outputs, options)
         return
     for job, image in loaded:
@@ -225,11 +227,11 @@ def _one(
 def _volume(
     predictor: Predictor, loaded: Loaded, statistics: Statistics | None, outputs: Outputs, options: _Options
 ) -> Iterable[Outcome]:
-    """Slices of one volume: predicted one by one, cleaned as a whole, written one by one.
+    """Slices of one volume: predicted several at a time, cleaned as a whole, written one by one.
 
     Slices whose mask exists are computed again all the same, for the clean-up needs them; only those missing are written.
     """
-    kept: list[tuple[Job, Image, Prediction, Placed]] = []
+    slices: list[tuple[Job, Image, Placed]] = []
     skipped = []
     for job, image in loaded:
         place = _place(predictor, job, image, outputs, replace(options, overwrite=True))
@@ -237,18 +239,22 @@ def _volume(
             skipped.append(place)
             continue
         try:
-            kept.append(
-                (
-                    job,
-                    image,
-                    _smaller(_predict(predictor, image, statistics, options, clean=False), options),
-                    place,
-                )
-            )
-        except DelineateError as error:
+            check_channels(image, predictor.record.preprocessing)
+        except DataError as error:
             skipped.append(_failed(job, error))
+        else:
+            slices.append((job, image, place))
     yield from (row for row in skipped if isinstance(row, PredictionRow))
-    if not kept:
+    if not slices:
+        return
+    shares = options.probabilities or wants_probabilities(predictor.record, slices[0][1])
+    try:
+        found_of = predictor.predict_slices(
+            [image for _, image, _ in slices], statistics=statistics, probabilities=shares, uncertainty=options.uncertainty
+        )
+        kept = [(job, image, _smaller(found, options), place) for (job, image, place), found in zip(slices, found_of, strict=True)]
+    except DelineateError as error:
+        yield from (_failed(job, error) for job, _, _ in slices)
         return
     labels = predictor.record.labels
     axis = 1 if labels.kind == "regions" else 0

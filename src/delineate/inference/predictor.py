@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,14 @@ from delineate.inference.memory import usual_memory
 from delineate.inference.model_file import ModelFile
 from delineate.inference.tiling import BLENDS, Blend, predict_tiled, tile_starts
 from delineate.inference.views import all_shares, as_logits, entropy_of_shares, turned, turned_back
-from delineate.preprocessing import Preparation, Statistics, assemble, restore_slices
+from delineate.preprocessing import (
+    Preparation,
+    Statistics,
+    assemble,
+    network_input,
+    network_input_of_slices,
+    restore_slices,
+)
 
 BYTES_PER_PIXEL = 2048
 """Activations of a wide U-Net per pixel, about."""
@@ -136,7 +143,7 @@ class Predictor:
             for start in range(0, len(members) if step > 1 else 0, step):
                 some = members[start : start + step]
                 begun = time.perf_counter()
-                logits = self.logits(np.concatenate([work.planes() for _, work in some]))
+                logits = self.logits(np.concatenate([network_input(work) for _, work in some]))
                 seconds = (time.perf_counter() - begun) / len(some)
                 self._ready += [_Ready(image, work, logits[at : at + 1], seconds) for at, (image, work) in enumerate(some)]
 
@@ -179,6 +186,45 @@ class Predictor:
             ``image-exceeds-memory``.
         """
         ready = self._taken(image) if self._ready and statistics is None and not uncertainty else None
+        return self._answer(image, statistics, probabilities, clean, uncertainty, ready)
+
+    def predict_slices(
+        self,
+        images: Sequence[Image],
+        *,
+        statistics: Statistics | None = None,
+        probabilities: bool = False,
+        uncertainty: bool = False,
+    ) -> Iterator[Prediction]:
+        """Segment the slices of one volume that are images of their own, of one shape and in order.
+
+        Several go through the network at once, each beside its neighbours where the model looks at them. Nothing is cleaned up:
+        that is done on the whole volume. Parameters and errors as for :meth:`predict`.
+        """
+        works = [Preparation(image, self.record.preprocessing, statistics) for image in images]
+        if not works:
+            return
+        self.expect(len(works))
+        spread = uncertainty and self._several
+        step = self._planes_at_once(works[0].trail.size)
+        for start in range(0, len(works), step):
+            begun = time.perf_counter()
+            stop = min(start + step, len(works))
+            logits = self.logits(network_input_of_slices(works, start, stop), spread=spread)
+            seconds = (time.perf_counter() - begun) / (stop - start)
+            for at in range(start, stop):
+                ready = _Ready(images[at], works[at], logits[at - start : at - start + 1], seconds)
+                yield self._answer(images[at], statistics, probabilities, False, uncertainty, ready)
+
+    def _answer(
+        self,
+        image: Image,
+        statistics: Statistics | None,
+        probabilities: bool,
+        clean: bool,
+        uncertainty: bool,
+        ready: _Ready | None,
+    ) -> Prediction:
         begun = time.perf_counter() - (ready.seconds if ready else 0.0)
         try:
             labels, shares, doubt = self._planes(image, statistics, probabilities, uncertainty, ready)
@@ -188,6 +234,11 @@ class Predictor:
         if clean:
             labels = clean_labels(labels, self.record.labels, self.record.clean)
         return Prediction(Mask(labels, image.geometry), shares, time.perf_counter() - begun, doubt)
+
+    @property
+    def _several(self) -> bool:
+        """Whether there are views or members that can disagree."""
+        return bool(self.record.views) or self.record.members > 1
 
     def _planes(
         self, image: Image, statistics: Statistics | None, wanted: bool, uncertainty: bool, ready: _Ready | None = None
@@ -201,12 +252,14 @@ class Predictor:
         layers = label_set.classes if label_set.kind == "regions" else 1
         labels = np.empty((layers, trail.planes, *trail.plane), dtype=np.uint8)
         shares = np.empty((label_set.classes, trail.planes, *trail.plane), dtype=np.float32) if wanted else None
-        several = bool(self.record.views) or self.record.members > 1
+        several = self._several
         doubt = np.empty((1 + several, trail.planes, *trail.plane), dtype=np.float32) if uncertainty else None
         step = self._planes_at_once(trail.size)
         for start in range(0, trail.planes, step):
             here = slice(start, start + step)
-            logits = ready.logits if ready else self.logits(work.planes(start, start + step), spread=uncertainty and several)
+            logits = (
+                ready.logits if ready else self.logits(network_input(work, start, start + step), spread=uncertainty and several)
+            )
             part = restore_slices(self._activated(logits[:, : label_set.channels]), trail)
             if doubt is not None and several:
                 each = restore_slices(logits[:, label_set.channels :], trail)
@@ -226,7 +279,8 @@ class Predictor:
         )
 
     def logits(self, planes: NDArray[np.float32], spread: bool = False) -> NDArray[np.float32]:
-        """(N, C, h, w) prepared planes → (N, channels, h, w) logits, the mean over the record's views (see ``inference.views``).
+        """(N, inputs, h, w) planes as the network sees them → (N, channels, h, w) logits, the mean over the record's views (see
+        ``inference.views``).
 
         With ``spread`` one more channel: the mean entropy of the views' and members' own answers.
         """
@@ -254,7 +308,7 @@ class Predictor:
         return found, np.array(out[:, labels.channels :]) if detailed else entropy_of_shares(found, labels)
 
     def _one_view(self, planes: NDArray[np.float32], extra: int = 0) -> NDArray[np.float32]:
-        """(N, C, h, w) prepared planes → (N, channels + extra, h, w) of the network: padded to ``multiple`` with edge values, run
+        """(N, inputs, h, w) → (N, channels + extra, h, w) of the network: padded to ``multiple`` with edge values, run
         in batches, cut; planes with a side beyond ``tile`` in overlapping tiles."""
         recipe = self.record.preprocessing
         height, width = planes.shape[2:]

@@ -28,9 +28,10 @@ U = TypeVar("U")
 
 
 def slices_form_volumes(record: ModelRecord) -> bool:
-    """Whether single 2-D files are parts of volumes for this model: its preprocessing measures them together, or its
-    provenance says so (``slices_form_volumes``)."""
-    return measured_jointly(record.preprocessing) or record.provenance.get("slices_form_volumes") is True
+    """Whether single 2-D files are parts of volumes for this model: its preprocessing measures them together or sees them with
+    their neighbours, or its provenance says so (``slices_form_volumes``)."""
+    jointly = measured_jointly(record.preprocessing) or record.preprocessing.neighbours > 0
+    return jointly or record.provenance.get("slices_form_volumes") is True
 
 
 def units_of(jobs: list[Job], record: ModelRecord) -> Iterator[list[Job]]:

@@ -50,6 +50,7 @@ def draft_recipe(fingerprint: Fingerprint, rule: MaskRule, labels: LabelSet, *, 
             "channels": channels,
             "colour": colour,
             "slice_axis": _slice_axis(fingerprint, reasons),
+            "neighbours": _neighbours(fingerprint, reasons),
             "normalisation": _normalisation(fingerprint, channels, colour, reasons),
         }
     )
@@ -172,6 +173,18 @@ def _slice_axis(fingerprint: Fingerprint, reasons: dict[str, Reason]) -> int:
     return 0
 
 
+def _neighbours(fingerprint: Fingerprint, reasons: dict[str, Reason]) -> int:
+    if not _volumes(fingerprint):
+        return 0
+    reasons["preprocessing.neighbours"] = Reason(code="neighbours", by="measured")
+    return 1
+
+
+def _volumes(fingerprint: Fingerprint) -> bool:
+    """Whether planes are slices of volumes, in 3-D files or in files of their own."""
+    return fingerprint.unit != "block" and (fingerprint.dims == 3 or fingerprint.groups < fingerprint.cases)
+
+
 def _normalisation(fingerprint: Fingerprint, channels: int, colour: str, reasons: dict[str, Reason]) -> Normalisation:
     intensity = fingerprint.intensity
     if channels == 1 and len(intensity) > 1:  # grey made of colour
@@ -189,8 +202,7 @@ def _normalisation(fingerprint: Fingerprint, channels: int, colour: str, reasons
         )
     # Only CT has a scale that holds from one machine to the next. A fixed scaling measured on one hospital's films made a model
     # fail on another's: fitted to Shenzhen X-rays, Montgomery's darker ones came out at Dice 0.87.
-    stacked = fingerprint.dims == 3 or fingerprint.groups < fingerprint.cases
-    if stacked and fingerprint.unit != "block":
+    if _volumes(fingerprint):
         reasons["preprocessing.normalisation"] = Reason(code="normalise-volume", by="measured")
         return Normalisation(scheme="volume", nonzero=fingerprint.dims == 3 and fingerprint.black_border > 0.1)
     ratio = max((c.between_images / c.within_images if c.within_images > 0 else 0.0) for c in intensity)

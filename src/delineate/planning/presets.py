@@ -27,8 +27,8 @@ class Preset:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-#: None of the systems warms up, clips gradients or averages weights.
-_PLAIN = {"training.warmup": 0.0, "training.clip_norm": None, "training.ema": 0.0}
+#: None of the systems warms up, clips gradients, averages weights or looks at neighbouring slices.
+_PLAIN = {"training.warmup": 0.0, "training.clip_norm": None, "training.ema": 0.0, "preprocessing.neighbours": 0}
 _R2 = {
     **_PLAIN,
     "training.optimiser": "adam",

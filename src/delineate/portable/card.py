@@ -122,6 +122,8 @@ def differences(record: ModelRecord, language: str, more: Sequence[str] = ()) ->
     said = [translate("portable.differs.planes", language)]
     if recipe.normalisation.scheme == "volume":
         said.append(translate("portable.differs.volume", language))
+    if recipe.neighbours:
+        said.append(translate("portable.differs.neighbours", language))
     if recipe.fit == "spacing" and recipe.pixel_mm is not None:
         said.append(translate("portable.differs.spacing", language, pixel_mm=f"{recipe.pixel_mm:g}", scale=f"{recipe.scale:g}"))
     if (side := largest_side(record)) is not None:

@@ -137,6 +137,8 @@ def _around(n: Nodes, network: Any, record: ModelRecord) -> str:
     if recipe.fit == "letterbox":
         inside = n("MatMul", in_rows, n("Transpose", in_columns, perm=[1, 0]))
         plane = n("Add", plane, n("Mul", scale.background, n("Sub", n.single(1), inside)))
+    if recipe.neighbours:  # an image that is no slice of a volume stands for its neighbours too
+        plane = n("Concat", *[plane] * (1 + 2 * recipe.neighbours), axis=0)
     seen = [plane, *(mirrored(n, plane, MIRRORED[view], down, across) for view in record.views)]
     n.nodes.append(_identity(n("Concat", *(n("Unsqueeze", one, n.whole(0)) for one in seen), axis=0), network.graph.input[0].name))
     n.nodes += network.graph.node

@@ -56,6 +56,8 @@ class Preparation:
 
     Attributes
     ----------
+    recipe
+        How it is prepared.
     trail
         Known before any plane is made.
     statistics
@@ -64,7 +66,7 @@ class Preparation:
 
     def __init__(self, image: Image, recipe: Preprocessing, statistics: Statistics | None = None) -> None:
         check_channels(image, recipe)
-        self._recipe = recipe
+        self.recipe = recipe
         axes = plane_axes(image.geometry, recipe.slice_axis)
         moved = axes.apply(image.pixels, leading=1)
         self._pixels = moved if moved.ndim == 4 else moved[:, np.newaxis]
@@ -86,15 +88,16 @@ class Preparation:
         self.background = self._normalised.background
 
     def planes(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
-        """Planes ``start`` … ``stop`` - 1 as (n, C, h, w) float32, C-contiguous."""
+        """Planes ``start`` … ``stop`` - 1 as (n, C, h, w) float32, C-contiguous, each by itself: what a network sees of them is
+        given by :func:`~delineate.preprocessing.network_input`."""
         stop = self.trail.planes if stop is None else min(stop, self.trail.planes)
         height, width = self.trail.size
-        out = np.empty((stop - start, self._recipe.channels, height, width), dtype=np.float32)
+        out = np.empty((stop - start, self.recipe.channels, height, width), dtype=np.float32)
         top, left, bottom, right = self.trail.box
         y0, x0, y1, x1 = self.trail.window
         framed = (y1 - y0, x1 - x0) != (height, width)
         for number in range(start, stop):
-            raw = convert_colour(self._pixels[:, number, top:bottom, left:right], self._recipe)
+            raw = convert_colour(self._pixels[:, number, top:bottom, left:right], self.recipe)
             if framed:
                 out[number - start] = self.background
             out[number - start, :, y0:y1, x0:x1] = resize(self._normalised(raw), (y1 - y0, x1 - x0))
@@ -102,7 +105,7 @@ class Preparation:
 
 
 def prepare(image: Image, recipe: Preprocessing, statistics: Statistics | None = None) -> Prepared:
-    """All planes of ``image`` as its network sees them.
+    """All planes of ``image``, each by itself (see :mod:`.neighbours`).
 
     Parameters
     ----------

@@ -36,7 +36,10 @@ class Normalisation(StrictModel):
 class Preprocessing(StrictModel):
     """
     ``channels``
-        Channels the network sees.
+        Channels of a plane.
+    ``neighbours``
+        Planes on either side of a volume's plane that the network sees with it (2.5-D). Where there is none, at the ends of a
+        volume and of an image that is no slice, the nearest plane stands for it.
     ``colour``
         ``grey``: RGB is turned to luminance (Rec. 601), grey stays. ``rgb``: grey is repeated to three, alpha dropped.
         ``as-is``: the image must have exactly ``channels`` channels.
@@ -58,6 +61,7 @@ class Preprocessing(StrictModel):
     """
 
     channels: int = 1
+    neighbours: int = Field(default=0, ge=0, le=4)
     colour: Literal["grey", "rgb", "as-is"] = "as-is"
     slice_axis: Literal[0, 1, 2] = 0
     crop: Literal["none", "content"] = "none"
@@ -70,3 +74,8 @@ class Preprocessing(StrictModel):
     tile: int = Field(default=1024, ge=64)
     tile_overlap: float = Field(default=0.25, ge=0, le=0.75)
     normalisation: Normalisation = Normalisation()
+
+    @property
+    def inputs(self) -> int:
+        """Channels the network sees: those of the plane's neighbours in order, the plane's own in the middle."""
+        return self.channels * (1 + 2 * self.neighbours)

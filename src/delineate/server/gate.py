@@ -158,12 +158,12 @@ class SharedPredictor(Predictor):
 
     def _warm(self, size: tuple[int, int]) -> None:
         """Loads the network, so that the first client does not wait for it, and a useless file is noticed now."""
-        self.logits(np.zeros((1, self.record.preprocessing.channels, *size), dtype=np.float32))
+        self.logits(np.zeros((1, self.record.preprocessing.inputs, *size), dtype=np.float32))
 
     def _same_together(self, size: tuple[int, int], together: int) -> bool:
         """Whether this engine computes a plane in company as it does alone, to the last bit, in each number there can be."""
         rng = np.random.default_rng(0)
-        planes = rng.standard_normal((together, self.record.preprocessing.channels, *size)).astype(np.float32)
+        planes = rng.standard_normal((together, self.record.preprocessing.inputs, *size)).astype(np.float32)
         multiple = self.record.preprocessing.multiple
         missing = [-n % multiple for n in size]
         planes = np.pad(planes, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge")

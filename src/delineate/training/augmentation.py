@@ -38,7 +38,7 @@ class Changes:
     shift
         (B, 2): (x, y) as a fraction of the source's side.
     gain, offset
-        (B, C): new = old·gain + mean·(1 - gain) + offset.
+        (B, C), C of all planes together: new = old·gain + mean·(1 - gain) + offset.
     exponent
         (B,): gamma; 1 for none.
     noise, blur
@@ -67,8 +67,13 @@ class Changes:
     mirror: bool = False
 
 
-def draw(recipe: Augmentation, rng: np.random.Generator, batch: int, channels: int, size: tuple[int, int]) -> Changes:
-    """Changes for ``batch`` images, all from ``rng``."""
+def draw(
+    recipe: Augmentation, rng: np.random.Generator, batch: int, channels: int, size: tuple[int, int], *, stacked: int = 1
+) -> Changes:
+    """Changes for ``batch`` images of ``stacked`` planes with ``channels`` each, all from ``rng``.
+
+    Planes of one image are neighbours in a volume, so that all are changed alike.
+    """
 
     def around(limit: float, *shape: int) -> NDArray[np.float64]:
         return rng.uniform(-limit, limit, (batch, *shape)) if limit else np.zeros((batch, *shape))
@@ -99,8 +104,8 @@ def draw(recipe: Augmentation, rng: np.random.Generator, batch: int, channels: i
         matrix = part[:, :, None] * matrix
         shift = part * shift + rng.uniform(-0.5, 0.5, (batch, 2)) * (1 - part)
 
-    gain = 1.0 + around(min(recipe.contrast, 0.95), channels)
-    offset = around(recipe.brightness, channels)
+    gain = np.tile(1.0 + around(min(recipe.contrast, 0.95), channels), (1, stacked))
+    offset = np.tile(around(recipe.brightness, channels), (1, stacked))
     exponent = np.where(chance(_SOMETIMES), np.exp(around(math.log1p(recipe.gamma))), 1.0)
     noise = np.where(chance(_SOMETIMES), np.abs(around(recipe.noise)), 0.0)
     blur = np.where(chance(_RARELY), np.abs(around(recipe.blur)), 0.0)

@@ -17,8 +17,10 @@ from delineate.training import augmentation
 from delineate.training.planes import PlaneCache
 from delineate.training.sampling import Draw, Sampler, batch_generator
 
+_ALONE = 0.1  # share of planes shown without their neighbours
+
 Batch = tuple[Tensor, Tensor]
-"""images (B, C, H, W) float32 and labels (B, H, W) or (B, K, H, W) uint8, on the CPU."""
+"""images (B, inputs, H, W) float32 and labels (B, H, W) or (B, K, H, W) uint8, on the CPU."""
 
 
 _Source = tuple[NDArray[np.int64], NDArray[np.float16], NDArray[np.uint8], "NDArray[np.float64] | None", float]
@@ -38,8 +40,10 @@ class BatchMaker:
         """The batch of ``step`` at the stage's size and batch."""
         rng = batch_generator(self.seed, step)
         draws = self._sampler(stage).draws(step, stage.batch)
-        changes = augmentation.draw(self.training.augmentation, rng, stage.batch, self.cache.channels, stage.size)
-        images = torch.empty((stage.batch, self.cache.channels, *stage.size))
+        changes = augmentation.draw(
+            self.training.augmentation, rng, stage.batch, self.cache.channels, stage.size, stacked=1 + 2 * self.cache.neighbours
+        )
+        images = torch.empty((stage.batch, self.cache.inputs, *stage.size))
         labels = torch.empty((stage.batch, *((self.cache.classes,) if self.cache.regions else ()), *stage.size), dtype=torch.uint8)
         for members, pixels, truth, centre, zoom in self._sources(draws, changes, stage, rng):
             image, label = augmentation.apply_geometry(
@@ -54,6 +58,8 @@ class BatchMaker:
             )
             where = torch.from_numpy(members)
             images[where], labels[where] = image, label
+        if self.cache.neighbours:
+            _some_alone(images, self.cache.channels, rng)
         images = augmentation.apply_intensity(changes, images)
         return (images.contiguous(memory_format=torch.channels_last) if self.channels_last else images), labels
 
@@ -113,6 +119,15 @@ class BatchMaker:
         found = np.flatnonzero(labels[one.label - 1] == 1 if self.cache.regions else labels == one.label)
         row, column = divmod(int(found[rng.integers(len(found))]), labels.shape[-1])
         return row + 0.5, column + 0.5
+
+
+def _some_alone(images: Tensor, channels: int, rng: np.random.Generator) -> None:
+    """Let the plane itself stand for its neighbours in some of (B, inputs, H, W): a network that never saw a plane without
+    neighbours would answer badly at a volume's ends and on single images."""
+    stacked = images.shape[1] // channels
+    middle = stacked // 2 * channels
+    for row in np.flatnonzero(rng.random(len(images)) < _ALONE):
+        images[row] = images[row, middle : middle + channels].repeat(stacked, 1, 1)
 
 
 class Prefetcher:

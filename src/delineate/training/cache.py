@@ -34,7 +34,7 @@ from delineate.training.disk import disk_error
 from delineate.training.planes import INDEX, LABELS, PLANES, PlaneCache, open_cache
 from delineate.version import __version__
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 _LARGEST = 60_000.0  # float16 ends at 65,504
 _MOST_BYTES = 64 * 1024**3
 _KEEP_BYTES = 256 * 1024 * 1024  # a volume measured as one is decoded once up to this size, twice above it
@@ -146,6 +146,7 @@ def _build(
     index: dict[str, Any] = {
         "key": key,
         "channels": recipe.preprocessing.channels,
+        "neighbours": recipe.preprocessing.neighbours,
         "regions": regions,
         "classes": recipe.labels.classes,
         "cases": [],
@@ -164,7 +165,7 @@ def _build(
                 if on_error is not None:
                     on_error(ready.case, error)
                 continue
-            index["cases"].append([ready.case.id, ready.case.group, ready.case.person])
+            index["cases"].append([ready.case.id, ready.case.group, ready.case.person, ready.case.position])
             size = ready.planes.nbytes + ready.labels.nbytes
             if written + size > room:
                 index["left_out"].append(len(index["cases"]) - 1)

@@ -99,7 +99,7 @@ def load_best(run_folder: Path, recipe: Recipe) -> nn.Module:
 
 
 def _network(recipe: Recipe, tensors: dict[str, Any], path: Path) -> nn.Module:
-    network = build(recipe.network, recipe.preprocessing.channels, recipe.labels.channels)
+    network = build(recipe.network, recipe.preprocessing.inputs, recipe.labels.channels)
     try:
         network.load_state_dict(tensors)
     except RuntimeError:

@@ -114,7 +114,7 @@ def _with_channels(recipe: Recipe, channels: int | None) -> Recipe:
 
 def random_batch(recipe: Recipe, size: tuple[int, int], batch: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn((batch, recipe.preprocessing.channels, *size), generator=generator)
+    images = torch.randn((batch, recipe.preprocessing.inputs, *size), generator=generator)
     if recipe.training.channels_last:
         images = images.contiguous(memory_format=torch.channels_last)
     shape = (batch, recipe.labels.classes, *size) if recipe.labels.kind == "regions" else (batch, *size)

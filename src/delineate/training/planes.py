@@ -7,7 +7,7 @@ in its page cache, and unlike pages of a memory map those do not count as this p
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delineate.errors import RunError
+from delineate.preprocessing import around
 from delineate.recipe import read_json
 
 PLANES = "planes.f16"
@@ -31,6 +32,8 @@ class Plane:
     ----------
     case, group, person
         As in :class:`~delineate.domain.Case`: the group (volume) is scored as one, the person must not cross a split.
+    position
+        Of the case among the slices of its volume, where they are files of their own.
     number
         Place of the plane within its case, 0…N-1.
     shape
@@ -44,6 +47,7 @@ class Plane:
     case: str
     group: str
     person: str
+    position: int | None
     number: int
     shape: tuple[int, int]
     foreground: tuple[int, ...]
@@ -59,6 +63,25 @@ Reload = Callable[[str], tuple[NDArray[np.float16], NDArray[np.uint8]]]
 
 
 @dataclass(frozen=True)
+class Volume:
+    """The planes of a group in order, and the place of each by (case, number)."""
+
+    planes: tuple[Plane, ...]
+    places: Mapping[tuple[str, int], int]
+
+
+def volumes_of(planes: Sequence[Plane]) -> dict[str, Volume]:
+    members: dict[str, list[Plane]] = {}
+    for plane in planes:
+        members.setdefault(plane.group, []).append(plane)
+    found = {}
+    for group, some in members.items():
+        some.sort(key=lambda plane: (-1 if plane.position is None else plane.position, plane.case, plane.number))
+        found[group] = Volume(tuple(some), {(plane.case, plane.number): at for at, plane in enumerate(some)})
+    return found
+
+
+@dataclass(frozen=True)
 class PlaneCache:
     """Read access to a finished cache.
 
@@ -69,7 +92,9 @@ class PlaneCache:
     key
         sha256 of what it was made from.
     channels
-        C of the images.
+        C of a plane.
+    neighbours
+        Planes on either side that :meth:`image` gives with a plane (see :mod:`delineate.preprocessing.neighbours`).
     regions
         ``True``: labels are (K, h, w) of 0/1; ``False``: (h, w) of 0…K.
     classes
@@ -80,6 +105,8 @@ class PlaneCache:
         (case id, reason in English) of cases that could not be read.
     reload
         For planes that the files have no room for.
+    volumes
+        Planes of each group in the order in which they lie on each other, also those that :meth:`only` left out.
     """
 
     folder: Path
@@ -90,17 +117,34 @@ class PlaneCache:
     planes: tuple[Plane, ...]
     failed: tuple[tuple[str, str], ...] = ()
     reload: Reload | None = field(default=None, compare=False, repr=False)
+    neighbours: int = 0
+    volumes: Mapping[str, Volume] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def inputs(self) -> int:
+        """Channels of what :meth:`image` gives."""
+        return self.channels * (1 + 2 * self.neighbours)
 
     def __len__(self) -> int:
         return len(self.planes)
 
     def image(self, index: int, rows: tuple[int, int] | None = None) -> NDArray[np.float16]:
-        """(C, h, w) of plane ``index``; with ``rows=(first, end)`` only those rows."""
-        return self._read(PLANES, np.dtype(np.float16), self.channels, index, rows)
+        """(inputs, h, w) of plane ``index`` and its neighbours; with ``rows=(first, end)`` only those rows."""
+        seen = [self._read(PLANES, np.dtype(np.float16), self.channels, plane, rows) for plane in self._beside(index)]
+        return seen[0] if len(seen) == 1 else np.concatenate(seen)
+
+    def _beside(self, index: int) -> list[Plane]:
+        plane = self.planes[index]
+        if not self.neighbours:
+            return [plane]
+        volume = self.volumes[plane.group]
+        members = [volume.planes[at] for at in around(volume.places[plane.case, plane.number], len(volume.planes), self.neighbours)]
+        # slices of a volume that differ in size cannot lie on each other
+        return [member if member.shape == plane.shape else plane for member in members]
 
     def labels(self, index: int, rows: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """(h, w) uint8 of plane ``index``, or (K, h, w) for regions; with ``rows=(first, end)`` only those rows."""
-        maps = self._read(LABELS, np.dtype(np.uint8), self.classes if self.regions else 1, index, rows)
+        maps = self._read(LABELS, np.dtype(np.uint8), self.classes if self.regions else 1, self.planes[index], rows)
         return maps if self.regions else maps[0]
 
     def groups(self) -> dict[str, list[int]]:
@@ -118,8 +162,7 @@ class PlaneCache:
         """Planes that are prepared anew whenever they are asked for."""
         return sum(plane.offset < 0 for plane in self.planes)
 
-    def _read(self, name: str, dtype: np.dtype[Any], maps: int, index: int, rows: tuple[int, int] | None) -> NDArray[Any]:
-        plane = self.planes[index]
+    def _read(self, name: str, dtype: np.dtype[Any], maps: int, plane: Plane, rows: tuple[int, int] | None) -> NDArray[Any]:
         height, width = plane.shape
         first, end = rows or (0, height)
         if not 0 <= first < end <= height:
@@ -160,12 +203,22 @@ def open_cache(folder: Path) -> PlaneCache | None:
     offset = 0
     left_out = set(data.get("left_out", ()))
     for case, number, height, width, foreground in data["planes"]:
-        name, group, person = data["cases"][case]
+        name, group, person, position = data["cases"][case]
         place = -1 if case in left_out else offset
-        planes.append(Plane(name, group, person, number, (height, width), tuple(foreground), place))
+        planes.append(Plane(name, group, person, position, number, (height, width), tuple(foreground), place))
         offset += 0 if case in left_out else height * width
     failed = tuple((case, reason) for case, reason in data["failed"])
-    cache = PlaneCache(folder, data["key"], data["channels"], data["regions"], data["classes"], tuple(planes), failed)
+    cache = PlaneCache(
+        folder,
+        data["key"],
+        data["channels"],
+        data["regions"],
+        data["classes"],
+        tuple(planes),
+        failed,
+        neighbours=data["neighbours"],
+        volumes=volumes_of(planes),
+    )
     sizes = {PLANES: 2 * cache.channels * offset, LABELS: (cache.classes if cache.regions else 1) * offset}
     whole = all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
     return cache if whole else None

@@ -38,7 +38,7 @@ class Learner:
         self.team = team
         self.device = torch.device(device_of(training.device))
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
-        network = build(recipe.network, recipe.preprocessing.channels, recipe.labels.channels)
+        network = build(recipe.network, recipe.preprocessing.inputs, recipe.labels.channels)
         load_pretrained(network, recipe.network)
         self.network = network.to(device=self.device, memory_format=layout)  # type: ignore[call-overload]
         self.averaged: nn.Module = copy.deepcopy(self.network).requires_grad_(False) if training.ema else self.network

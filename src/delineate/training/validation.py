@@ -116,7 +116,8 @@ class Validator:
             for index in first_of_group[:number]:
                 image, truth = self.cache.image(index), self.cache.labels(index)
                 logits = self.predict(learner.averaged.eval(), learner, torch.from_numpy(image)[None].float())
-                pictures.append(picture(image, truth, self.decide(logits)[0].cpu().numpy()))
+                own = image[self.cache.neighbours * self.cache.channels :][: self.cache.channels]
+                pictures.append(picture(own, truth, self.decide(logits)[0].cpu().numpy()))
         return pictures
 
     def predict(self, network: nn.Module, learner: Learner, images: Tensor) -> Tensor:

@@ -153,7 +153,7 @@ def _openvino(model: ModelFile, place: Path, threads: int | None) -> tuple[Path,
     record = model.record
     recipe = record.preprocessing
     side = recipe.multiple * max(1, 128 // recipe.multiple)
-    batch = np.random.default_rng(0).standard_normal((2, recipe.channels, side, side), dtype=np.float32)
+    batch = np.random.default_rng(0).standard_normal((2, recipe.inputs, side, side), dtype=np.float32)
     answer = np.asarray(core.compile_model(str(place), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(batch)[0], dtype=np.float32)
     wanted = registry.get("onnxruntime")(model, threads or physical_cores()).run(batch)
     difference = disagreement(wanted, answer, record.labels, record.thresholds)

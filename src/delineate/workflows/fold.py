@@ -81,7 +81,7 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
     )
 
     def export(network: Any, path: Path) -> None:
-        export_onnx(network, record, path, in_channels=recipe.preprocessing.channels, example_size=EXAMPLE_SIZE)
+        export_onnx(network, record, path, in_channels=recipe.preprocessing.inputs, example_size=EXAMPLE_SIZE)
 
     # A training that was stopped for want of progress has not come to its schedule's end: there the best is the best.
     ended = trained["stopped"] != "early"

@@ -24,7 +24,7 @@ from delineate.evaluation.intervals import describe
 from delineate.events import EventSink, Note, Progress
 from delineate.inference import ModelFile, Predictor, clean_labels
 from delineate.inference.engines import openvino_installed, physical_cores, registry
-from delineate.preprocessing import Preparation, measure, measured_jointly
+from delineate.preprocessing import Preparation, measure, measured_jointly, network_input, network_input_of_slices
 from delineate.recipe import MaskRule, ModelRecord
 from delineate.workflows.scoring import by_group, predict_groups
 from delineate.workflows.stages import stage
@@ -136,7 +136,7 @@ def quantise_model(
 
 
 def calibration_planes(cases: Sequence[Case], record: ModelRecord, on_event: EventSink) -> list[NDArray[np.float32]]:
-    """Up to :data:`PLANES` prepared planes, (1, C, h, w) each, spread evenly over groups and within volumes."""
+    """Up to :data:`PLANES` prepared planes, (1, inputs, h, w) each, spread evenly over groups and within volumes."""
     recipe = record.preprocessing
     groups = by_group(cases)
     step = max(1, len(groups) // PLANES)
@@ -154,10 +154,12 @@ def calibration_planes(cases: Sequence[Case], record: ModelRecord, on_event: Eve
             continue
         try:
             statistics_of = measure(images, recipe) if measured_jointly(recipe) and len(images) > 1 else None
-            share = max(1, math.ceil(each / len(images)))
-            for image in _spread(images, each):
-                work = Preparation(image, recipe, statistics_of)
-                found += [_piece(work.planes(at, at + 1), recipe.multiple) for at in _spread(range(work.trail.planes), share)]
+            works = [Preparation(image, recipe, statistics_of) for image in images]
+            if len(works) > 1:  # slices of a volume
+                seen = [network_input_of_slices(works, at, at + 1) for at in _spread(range(len(works)), each)]
+            else:
+                seen = [network_input(works[0], at, at + 1) for at in _spread(range(works[0].trail.planes), each)]
+            found += [_piece(one, recipe.multiple) for one in seen]
         except DataError as error:
             on_event(Note("case-left-out", {"case": members[0].id, "reason": str(error)}, "warning"))
         on_event(Progress("calibrate", number + 1, len(chosen)))

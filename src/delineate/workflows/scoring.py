@@ -74,7 +74,11 @@ def _predict_one(
 ) -> GroupPrediction:
     images = [image for _, image, _ in loaded]
     statistics = measure(images, predictor.record.preprocessing) if together and len(images) > 1 else None
-    found = [_probabilities(predictor, image, statistics) for image in images]
+    if len(images) == 1:
+        predictions = iter([predictor.predict(images[0], probabilities=True, clean=False)])
+    else:
+        predictions = predictor.predict_slices(images, statistics=statistics, probabilities=True)
+    found = [one.probabilities for one in predictions if one.probabilities is not None]
     first = loaded[0][0]
     cases = tuple(case for case, _, _ in loaded)
     if len(loaded) == 1:
@@ -83,9 +87,3 @@ def _predict_one(
     truth = np.stack([mask for _, _, mask in loaded], axis=axis)
     # The distance between slices in files of their own is not known, so neither is a distance in mm through them.
     return GroupPrediction(group, first.person, np.stack(found, axis=1), truth, tuple(images), None, cases, statistics)
-
-
-def _probabilities(predictor: Predictor, image: Image, statistics: Statistics | None) -> NDArray[np.float32]:
-    found = predictor.predict(image, statistics=statistics, probabilities=True, clean=False).probabilities
-    assert found is not None
-    return found

@@ -214,7 +214,7 @@ def _can_be_made(candidates: Sequence[Candidate], base: Recipe, options: GridOpt
         labels = head_labels(base.labels, candidate.network.name)
         recipe = apply_overrides(base, candidate.overrides(), f"--candidate {candidate.name}")
         try:
-            network = build(recipe.network, base.preprocessing.channels, labels.channels)
+            network = build(recipe.network, recipe.preprocessing.inputs, labels.channels)
             load_pretrained(network, recipe.network)
             make_loss(recipe.training.loss, labels)
         except ValueError as error:

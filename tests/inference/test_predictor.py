@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from delineate.domain import Geometry, Image, LabelSet
-from delineate.errors import DataError, UsageError
+from delineate.errors import DataError, ResourceError, UsageError
 from delineate.events import Event, Note
 from delineate.inference.model_file import ModelFile
 from delineate.inference.predictor import Predictor
@@ -173,3 +173,16 @@ def test_slices_together_are_as_one_by_one(make_model: MakeModel, views: Any) ->
 
 def test_no_slices_no_predictions(identity: ModelFile) -> None:
     assert list(Predictor(identity).predict_slices([])) == []
+
+
+def test_too_little_memory_names_the_image(identity: ModelFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    predictor = Predictor(identity)
+    monkeypatch.setattr(predictor, "logits", full)
+    image = Image(np.zeros((1, 5, 4), np.uint8), Geometry((5, 4)))
+    for job in (lambda: predictor.predict(image), lambda: list(predictor.predict_slices([image, image]))):
+        with pytest.raises(ResourceError) as caught:
+            job()
+        assert caught.value.code == "image-exceeds-memory"

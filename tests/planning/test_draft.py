@@ -20,17 +20,19 @@ def fingerprint(**changes: Any) -> Fingerprint:
 
 
 @pytest.mark.parametrize(
-    ("changes", "neighbours"),
+    ("changes", "neighbours", "reason"),
     [
-        ({}, 1),  # slices in files of their own
-        ({"dims": 3, "groups": 310}, 1),  # volumes in files
-        ({"groups": 310}, 0),  # every image on its own
-        ({"unit": "block"}, 0),  # a block's neighbour may be in another part of the split
+        ({"dims": 3, "groups": 310, "anisotropy": 1.0}, 1, "neighbours"),
+        ({"dims": 3, "groups": 310, "anisotropy": 5.0}, 0, "neighbours-far"),
+        ({"dims": 3, "groups": 310}, 0, "neighbours-unknown"),
+        ({}, 0, "neighbours-unknown"),  # slices in files of their own
+        ({"groups": 310}, 0, None),  # every image on its own
+        ({"unit": "block", "dims": 3, "anisotropy": 1.0}, 0, None),  # a block's neighbour may be in another part of the split
     ],
 )
-def test_slices_of_volumes_are_seen_with_their_neighbours(changes: dict[str, Any], neighbours: int) -> None:
+def test_slices_that_lie_close_are_seen_with_their_neighbours(changes: dict[str, Any], neighbours: int, reason: str | None) -> None:
     recipe = draft_recipe(fingerprint(**changes), MaskRule(), LabelSet()).recipe
     assert recipe.preprocessing.neighbours == neighbours
     assert recipe.preprocessing.inputs == 1 + 2 * neighbours
-    assert ("preprocessing.neighbours" in recipe.reasons) == bool(neighbours)
-    assert recipe.preprocessing.normalisation.scheme == ("volume" if neighbours else "image")
+    found = recipe.reasons.get("preprocessing.neighbours")
+    assert (found.code if found else None) == reason

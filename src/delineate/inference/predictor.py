@@ -64,6 +64,16 @@ class _Ready:
     seconds: float
 
 
+@contextlib.contextmanager
+def _memory_for(image: Image) -> Iterator[None]:
+    """Says which image did not fit."""
+    try:
+        yield
+    except MemoryError:
+        shape = "×".join(str(n) for n in image.geometry.shape)
+        raise ResourceError("image-exceeds-memory", path=image.path or "image", shape=shape) from None
+
+
 class Predictor:
     """Predicts with one model file; the network is loaded when first needed and then kept.
 
@@ -210,7 +220,8 @@ class Predictor:
         for start in range(0, len(works), step):
             begun = time.perf_counter()
             stop = min(start + step, len(works))
-            logits = self.logits(network_input_of_slices(works, start, stop), spread=spread)
+            with _memory_for(images[start]):
+                logits = self.logits(network_input_of_slices(works, start, stop), spread=spread)
             seconds = (time.perf_counter() - begun) / (stop - start)
             for at in range(start, stop):
                 ready = _Ready(images[at], works[at], logits[at - start : at - start + 1], seconds)
@@ -226,11 +237,8 @@ class Predictor:
         ready: _Ready | None,
     ) -> Prediction:
         begun = time.perf_counter() - (ready.seconds if ready else 0.0)
-        try:
+        with _memory_for(image):
             labels, shares, doubt = self._planes(image, statistics, probabilities, uncertainty, ready)
-        except MemoryError:
-            shape = "×".join(str(n) for n in image.geometry.shape)
-            raise ResourceError("image-exceeds-memory", path=image.path or "image", shape=shape) from None
         if clean:
             labels = clean_labels(labels, self.record.labels, self.record.clean)
         return Prediction(Mask(labels, image.geometry), shares, time.perf_counter() - begun, doubt)

@@ -19,6 +19,8 @@ LARGEST_WORKING = 1536
 CROP = 256
 #: Structures at least this thick, in pixels, are worked on in blocks of 2 x 2 pixels; thinner ones pixel by pixel.
 THICK = 6.0
+#: Slices less than this many times as far apart as pixels are seen with their neighbours (measured: docs/performance.md).
+NEAR = 2.0
 #: Fewer planes with foreground than this are varied more strongly.
 FEW_PLANES = 300
 
@@ -176,8 +178,12 @@ def _slice_axis(fingerprint: Fingerprint, reasons: dict[str, Reason]) -> int:
 def _neighbours(fingerprint: Fingerprint, reasons: dict[str, Reason]) -> int:
     if not _volumes(fingerprint):
         return 0
-    reasons["preprocessing.neighbours"] = Reason(code="neighbours", by="measured")
-    return 1
+    apart = fingerprint.anisotropy
+    near = fingerprint.dims == 3 and apart is not None and apart < NEAR
+    params = {} if apart is None else {"times": round(apart, 1)}
+    code = "neighbours" if near else "neighbours-unknown" if apart is None else "neighbours-far"
+    reasons["preprocessing.neighbours"] = Reason(code=code, params=params, by="measured")
+    return int(near)
 
 
 def _volumes(fingerprint: Fingerprint) -> bool:

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ class Apart:
             if line.startswith("@"):
                 return line[1:].strip()
         return f"ended with {self._process.wait()}"
+
+    def peak_mib(self) -> float | None:
+        """Largest resident memory of the contestant so far, MiB; ``None`` where the system does not tell."""
+        try:
+            lines = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii").splitlines()
+        except OSError:
+            return None
+        return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), None)
 
     def end(self) -> None:
         assert self._process.stdin is not None

@@ -2,11 +2,13 @@
 
     python benchmarks/inference_engines.py --json out.json             # a minute on a quiet 2-core machine
     python benchmarks/inference_engines.py --monai                     # also MONAI's sliding window over 2048² pixels
+    python benchmarks/inference_engines.py --monai --json out.json --write docs/performance.md
     python benchmarks/inference_engines.py --batch 1 --size 512 --widths 16,32,64,128,256
 
-The contestants take turns within every round; a ratio is the median of the rounds' own ratios. Each has a process of its own
-(``apart.py`` says why). Weights are random: speed does not depend on them, and what
-quantisation costs in Dice is measured by ``delineate export --int8``.
+The contestants take turns within every round; a ratio is the median of the rounds' own ratios. Latency is that of one image alone,
+measured in rounds of its own. Memory is the process's largest, the model and what made it ready included. Each has a process of its
+own (``apart.py`` says why). Weights are random: speed does not depend on them, and what quantisation costs in Dice is measured by
+``delineate export --int8``.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import page
 from apart import Apart, serve
 from measuring import Spread, document, interleaved, ratios, say, write_json
 
@@ -50,6 +54,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--only", nargs="*", choices=CONTESTANTS)
     parser.add_argument("--monai", action="store_true", help="also MONAI's sliding_window_inference on 2048², roi 512, overlap 0.5")
     parser.add_argument("--json", type=Path, default=None)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table between the page's `engines` markers")
     parser.add_argument("--worker", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.worker:
@@ -57,6 +62,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         return {}
     result = measure(chosen)
     write_json(chosen.json, result)
+    if chosen.write:
+        page.write_section(chosen.write, "engines", f"{page.machine_line(result)}\n\n{table(result)}")
     say(table(result))
     return result
 
@@ -65,10 +72,12 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
     names = [name for name in CONTESTANTS if not chosen.only or name in chosen.only or name == "eager"]
     with tempfile.TemporaryDirectory(prefix="delineate-engines-") as folder:
         flop = make_files(chosen, Path(folder))
-        rates, skipped = take_turns([*names, "gemm"], chosen, folder)
+        turns = take_turns([*names, "gemm"], chosen, folder)
+        alone = take_turns(names, argparse.Namespace(**{**vars(chosen), "batch": 1}), folder)
         windows = {}
         if chosen.monai:
             windows = sliding_window(chosen, folder)
+    rates = turns.rates
     gemm = rates.pop("gemm", None)
     found: dict[str, Any] = {
         "setting": {
@@ -82,7 +91,9 @@ def measure(chosen: argparse.Namespace) -> dict[str, Any]:
         "unit": "images/s",
         "rates": {name: Spread.of(values).plain() for name, values in rates.items()},
         "ratio": {name: ratios(values, rates["eager"]).plain() for name, values in rates.items() if name != "eager"},
-        "skipped": skipped,
+        "latency_ms": {name: Spread.of([1000 / value for value in values]).plain() for name, values in alone.rates.items()},
+        "peak_mib": {name: peak for name, peak in turns.peaks.items() if name in rates},
+        "skipped": turns.skipped,
         "sliding_window": windows,
     }
     if gemm:
@@ -134,7 +145,16 @@ def apart(name: str, chosen: argparse.Namespace, folder: str) -> Apart:
     return Apart(command)
 
 
-def take_turns(names: list[str], chosen: argparse.Namespace, folder: str) -> tuple[dict[str, list[float]], dict[str, str]]:
+@dataclass(frozen=True)
+class Turns:
+    """Per contestant: its rate in every round, and its largest memory in MiB; and why one could not take part."""
+
+    rates: dict[str, list[float]]
+    peaks: dict[str, int]
+    skipped: dict[str, str]
+
+
+def take_turns(names: list[str], chosen: argparse.Namespace, folder: str) -> Turns:
     workers: dict[str, Apart] = {}
     skipped: dict[str, str] = {}
     for name in names:
@@ -143,7 +163,9 @@ def take_turns(names: list[str], chosen: argparse.Namespace, folder: str) -> tup
         except RuntimeError as error:
             skipped[name] = str(error)
     try:
-        return interleaved({name: partial(_rate, worker) for name, worker in workers.items()}, chosen.rounds), skipped
+        rates = interleaved({name: partial(_rate, worker) for name, worker in workers.items()}, chosen.rounds)
+        peaks = {name: round(peak) for name, worker in workers.items() if (peak := worker.peak_mib()) is not None}
+        return Turns(rates, peaks, skipped)
     finally:
         for worker in workers.values():
             worker.end()
@@ -155,9 +177,10 @@ def _rate(worker: Apart) -> float:
 
 def sliding_window(chosen: argparse.Namespace, folder: str) -> dict[str, Any]:
     """Seconds for one 2048² plane: MONAI's BasicUNet with its own sliding window, and the same network as our model file."""
-    rates, skipped = take_turns(["monai window", "our window"], argparse.Namespace(**{**vars(chosen), "rounds": 3}), folder)
+    turns = take_turns(["monai window", "our window"], argparse.Namespace(**{**vars(chosen), "rounds": 3}), folder)
+    rates = turns.rates
     if len(rates) < 2:
-        return {"skipped": skipped}
+        return {"skipped": turns.skipped}
     return {
         "seconds": {name: Spread.of([1 / value for value in values]).plain() for name, values in rates.items()},
         "ratio": ratios(rates["our window"], rates["monai window"]).plain(),
@@ -267,18 +290,31 @@ def _window(name: str, chosen: argparse.Namespace, folder: Path) -> Callable[[],
 
 
 def table(result: dict[str, Any]) -> str:
-    """Markdown: one line a contestant."""
-    lines = ["| engine | images/s | × eager | share of bf16 peak |", "| --- | --- | --- | --- |"]
+    """Markdown: one line a contestant, then the sliding windows."""
+    body = []
     for name, rate in result["rates"].items():
-        ratio = result["ratio"].get(name)
-        share = result.get("peak_share", {}).get(name)
-        lines.append(
-            f"| {name} | {rate['median']:.1f} ({rate['low']:.1f} … {rate['high']:.1f}) | "
-            f"{'1' if ratio is None else format(ratio['median'], '.2f')} | "
-            f"{'' if share is None else format(100 * share['median'], '.0f') + ' %'} |"
+        ratio, share = result["ratio"].get(name), result.get("peak_share", {}).get(name)
+        latency, peak = result["latency_ms"].get(name), result["peak_mib"].get(name)
+        body.append(
+            [
+                name,
+                page.spread(rate),
+                "1" if ratio is None else page.spread(ratio),
+                "–" if share is None else f"{100 * share['median']:.0f} %",
+                "–" if latency is None else page.spread(latency, 1, " ms"),
+                "–" if peak is None else f"{peak} MiB",
+            ]
         )
-    for name, seconds in result["sliding_window"].get("seconds", {}).items():
-        lines.append(f"| {name}, 2048² | {seconds['median']:.2f} s | | |")
+    setting = result["setting"]
+    head = ["engine", "images/s", "× eager", "of the bf16 peak", "one image", "memory"]
+    size = f"{setting['size']}×{setting['size']}×{setting['channels']}"
+    lines = [f"{setting['network']}, {size}, batch {setting['batch']}; medians (ranges).", "", page.rows(head, body)]
+    window = result["sliding_window"]
+    if "seconds" in window:
+        seconds = [[name, page.spread(value, 1, " s")] for name, value in window["seconds"].items()]
+        lines += ["", page.rows(["2048×2048, windows of 512, overlap 0.5, BasicUNet", "seconds"], seconds)]
+        lines += ["", f"Ours is {page.spread(window['ratio'])} times as fast."]
+    lines += [f"\nNot measured: {name} ({reason})." for name, reason in {**result["skipped"], **window.get("skipped", {})}.items()]
     return "\n".join(lines)
 
 

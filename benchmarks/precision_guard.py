@@ -1,6 +1,7 @@
 """Does bfloat16 training reach the Dice of float32? Same data, persons, steps and seeds; only the precision differs.
 
     python benchmarks/precision_guard.py --data DATA DATA2 --seeds 3 --epochs 20 --out bench/precision --json precision.json
+    python benchmarks/precision_guard.py --data XRAYS BRAINS --epochs 40 6 --write docs/performance.md
     python benchmarks/precision_guard.py --seeds 3 --epochs 4            # the synthetic slices in two sizes, minutes
 
 The test persons of a data set are the same in all its runs (the split of the first). Per person the Dice is averaged over the
@@ -40,23 +41,27 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="folders as for `delineate run` (default: synthetic ones)")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, nargs="+", default=[20], help="one number, or one a data set")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("bench/precision"))
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table between the page's `precision` markers")
     asked = parser.parse_args(arguments)
     sets = asked.data or made_sets(asked.out / "data")
+    epochs = asked.epochs * len(sets) if len(asked.epochs) == 1 else asked.epochs
+    if len(epochs) != len(sets):
+        parser.error(f"--epochs: {len(epochs)} numbers for {len(sets)} data sets")
     result: dict[str, Any] = {
         "setting": {
             "seeds": asked.seeds,
-            "epochs": asked.epochs,
+            "epochs": dict(zip((data.name for data in sets), epochs, strict=True)),
             "size": asked.size,
             "width": asked.width,
             "threads": asked.threads,
         },
-        "sets": {data.name: compare(measure(data, asked)) for data in sets},
+        "sets": {data.name: compare(measure(data, number, asked)) for data, number in zip(sets, epochs, strict=True)},
     }
     text = json.dumps(result, indent=2)
     if asked.json is not None:
@@ -64,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         asked.json.write_text(text + "\n", encoding="utf-8")
     print(text)
     print(table(result))
+    if asked.write is not None:
+        page.write_section(asked.write, "precision", table(result))
     return result
 
 
@@ -78,7 +85,7 @@ def made_sets(folder: Path) -> list[Path]:
     return sets
 
 
-def measure(data: Path, asked: argparse.Namespace) -> Dice:
+def measure(data: Path, epochs: int, asked: argparse.Namespace) -> Dice:
     """Train and score every seed in both precisions, in turn, so that neither has the quieter machine."""
     from delineate import run
     from delineate.workflows.options import RunOptions, SplitOptions
@@ -92,7 +99,7 @@ def measure(data: Path, asked: argparse.Namespace) -> Dice:
                 print(f"{data.name}: {precision}, seed {seed}", file=sys.stderr, flush=True)
                 options = RunOptions(
                     data=data,
-                    epochs=asked.epochs,
+                    epochs=epochs,
                     size=(asked.size, asked.size),
                     seed=seed,
                     threads=asked.threads,
@@ -142,9 +149,10 @@ def table(result: Mapping[str, Any]) -> str:
         cells = [interval(one["dice"][precision]) for precision in PRECISIONS]
         noise = "–" if one["seed_sd"] is None else f"{one['seed_sd']:.4f}"
         verdict = "yes" if one["within_noise"] else "no"
-        body.append([name, str(one["persons"]), *cells, interval(one["difference"], signed=True), noise, verdict])
+        epochs = str(result["setting"]["epochs"][name])
+        body.append([name, epochs, str(one["persons"]), *cells, interval(one["difference"], signed=True), noise, verdict])
     return page.rows(
-        ["data", "test persons", "Dice fp32", "Dice bf16", "difference", "SD between seeds (fp32)", "within noise"], body
+        ["data", "epochs", "test persons", "Dice fp32", "Dice bf16", "difference", "SD between seeds (fp32)", "within noise"], body
     )
 
 

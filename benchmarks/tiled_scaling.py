@@ -2,6 +2,7 @@
 
     python benchmarks/tiled_scaling.py --json out.json                 # 1, 25, 100 and 400 megapixels
     python benchmarks/tiled_scaling.py --megapixels 1 25 --engine openvino
+    python benchmarks/tiled_scaling.py --json out.json --write docs/performance.md
 
 Each image is an RGB TIFF with 512² tiles, predicted by ``delineate predict --memory 2GB --level 0`` in a process of its own, whose
 largest resident memory is what Linux reports. A network as small as this one makes reading, preparing, blending, writing visible.
@@ -22,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import page
 from measuring import document, say, write_json
 
 TILE = 512
@@ -44,6 +46,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--blend", default="linear")
     parser.add_argument("--folder", type=Path, default=None, help="where the images are made (default: a temporary folder)")
     parser.add_argument("--json", type=Path, default=None)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table between the page's `tiled` markers")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="delineate-tiled-", dir=chosen.folder) as made:
         folder = Path(made)
@@ -51,6 +54,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
         sizes = [measure(size, model, folder, chosen) for size in chosen.megapixels]
     result = document("tiled_scaling", "cpu", {"engine": chosen.engine, "memory": chosen.memory, "sizes": sizes, **fit(sizes)})
     write_json(chosen.json, result)
+    if chosen.write:
+        page.write_section(chosen.write, "tiled", f"{page.machine_line(result)}\n\n{table(result)}")
     say(table(result))
     return result
 
@@ -122,12 +127,18 @@ def fit(sizes: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def table(result: dict[str, Any]) -> str:
-    lines = ["| megapixels | seconds | processor seconds | peak memory, MiB |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| {one['megapixels']:.0f} | {one['seconds']:.1f} | {one['processor_seconds']:.1f} | {one['peak_mib']} |"
+    body = [
+        [f"{one['megapixels']:.0f}", f"{one['seconds']:.1f}", f"{one['processor_seconds']:.1f}", str(one["peak_mib"])]
         for one in result["sizes"]
     ]
-    return "\n".join(lines)
+    found = f"Network 4, 8 in tiles of 1024, {result['engine']}, {result['memory']} allowed."
+    if "peak_ratio" in result:
+        before, last = (one["megapixels"] for one in result["sizes"][-2:])
+        found += (
+            f" From {before:.0f} to {last:.0f} megapixels the processor time a megapixel grows "
+            f"{result['processor_seconds_per_megapixel_ratio']} times, the memory {result['peak_ratio']} times."
+        )
+    return "\n".join([found, "", page.rows(["megapixels", "seconds", "processor seconds", "peak memory, MiB"], body)])
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def test_a_shift_as_large_as_the_seeds_is_noise() -> None:
 def test_a_shift_that_seeds_do_not_explain_is_not() -> None:
     found = compare({"fp32": runs(0.001, -0.001), "bf16": runs(-0.05, -0.05)})
     assert not found["within_noise"]
-    assert "| no |" in table({"sets": {"made": found}})
+    assert "| no |" in table({"setting": {"epochs": {"made": 7}}, "sets": {"made": found}})
 
 
 def test_persons_that_differ_both_ways_are_noise_also_with_one_seed() -> None:

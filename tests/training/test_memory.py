@@ -63,5 +63,5 @@ print(plain, kept, fresh_pages(), (held - psutil.Process().memory_info().rss) >>
     if plain < 1000:
         pytest.skip("this C library keeps freed memory anyway, or pages are large")
     assert kept < plain / 10
-    assert after > plain / 2
+    assert after > max(5 * kept, plain / 50)  # fewer than before where gaps between pieces are large enough to be used again
     assert given_back >= 5

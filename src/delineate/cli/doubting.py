@@ -100,6 +100,9 @@ def say_reviews(rows: Sequence[Any], language: str) -> None:
     flagged = [row for row in judged if row.verdict.needs_review]
     if not judged:
         return
+    if not flagged:
+        print(translate("cli.done.review-none", language, of=len(judged)))
+        return
     print(translate("cli.done.review", language, flagged=len(flagged), of=len(judged)))
     for row in flagged[:_SHOWN]:
         dice = row.verdict.predicted

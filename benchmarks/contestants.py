@@ -55,7 +55,11 @@ class Setting:
 
     @property
     def recipe(self) -> Recipe:
-        """What the product would train: its default loss, optimiser, augmentation and averaging, in its measured precision."""
+        """What the product would train: its default loss, augmentation and averaging, in its measured precision.
+
+        By AdamW, as R2's loop goes by Adam, so that ratios tell how the machine is used; what Muon, the plan's own choice, costs a
+        step is a row of its own.
+        """
         return Recipe(
             labels=LabelSet(),
             masks=MaskRule(cutoff=127),
@@ -164,9 +168,9 @@ def peak(setting: Setting) -> Callable[[list[float]], float]:
 class Ours:
     """The parts of :mod:`delineate.training.loop`, put together as it does: cache, batch maker, prefetcher, learner."""
 
-    def __init__(self, setting: Setting, *, compile: bool = False) -> None:  # noqa: A002 - the field's name in the recipe
+    def __init__(self, setting: Setting, **training: Any) -> None:
         recipe = setting.recipe
-        recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"compile": compile})})
+        recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update=training)})
         cache = build_cache(setting.cases, recipe, setting.folder / "cache", workers=setting.threads)
         stage = recipe.training.stages[0]
         self.stage, self.device = stage, setting.device

@@ -15,7 +15,9 @@ import argparse
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,11 @@ from benchmarks.measuring import Spread, interleaved, ratios, say  # noqa: E402
 
 from benchmarks import contestants, measuring, page  # noqa: E402
 
+#: A run this long finds its caches empty whoever was there before: no run of the turn is spent on warming them.
+LONG = 2.0
+#: Seconds that a step of a plain loop may take with --quick, and the share of the float32 peak that such a loop reaches.
+QUICK_STEP, PLAIN_SHARE = 5.0, 0.5
+
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -38,7 +45,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table between the markers of this Markdown page")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, help="default: 8, with --quick fewer where eight would take a plain loop too long")
     parser.add_argument("--rounds", type=int, help="default: 5, with --quick as many as fit, 3 at least")
     parser.add_argument("--threads", type=int, help="default: all cores this process may use")
     parser.add_argument("--worker", nargs=3, metavar=("PART", "NAME", "SETTING"), help=argparse.SUPPRESS)
@@ -66,7 +73,7 @@ def measure(
     quick: bool,
     device: str = "cpu",
     size: int = 256,
-    batch: int = 8,
+    batch: int | None = None,
     rounds: int = 5,
     threads: int | None = None,
     seconds: float = 40.0,
@@ -83,15 +90,18 @@ def measure(
     torch.set_num_threads(threads)
     say(f"machine: {profile.name}, {threads} threads, {profile.precision}")
     with tempfile.TemporaryDirectory() as place:
-        data = write_patients(Path(place) / "data", patients=2 if quick else 4, slices=max(8, batch), size=size)
-        setting = contestants.Setting(data, Path(place), size, batch, threads, device, profile, widths)
+        data = write_patients(Path(place) / "data", patients=2 if quick else 4, slices=max(8, batch or 0), size=size)
+        setting = contestants.Setting(data, Path(place), size, batch or 8, threads, device, profile, widths)
+        if quick and batch is None:
+            setting = replace(setting, batch=_quick_batch(setting))
+            say(f"batches of {setting.batch}")
         training = _training(setting, quick, rounds, seconds)
         prediction = _prediction(setting, quick, rounds, seconds, int8)
     result: dict[str, Any] = {
         "setting": {
             "network": f"U-Net {widths[0]}…{widths[-1]}",
             "size": size,
-            "batch": batch,
+            "batch": setting.batch,
             "threads": threads,
             "precision": profile.precision,
             "channels_last": profile.channels_last,
@@ -109,6 +119,21 @@ def measure(
         "prediction": prediction,
     }
     return measuring.document("throughput", device, result, quick=quick)
+
+
+def _quick_batch(setting: contestants.Setting) -> int:
+    """8, or as many fewer as keep a plain loop's step within ``QUICK_STEP``: a machine of 100 GFLOP/s would need five minutes."""
+    import torch
+
+    side = 1024
+    square = torch.ones(side, side, device=setting.device)
+    seconds = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        float((square @ square)[0, 0])  # waits for the device
+        seconds.append(time.perf_counter() - begun)
+    plain = PLAIN_SHARE * 2 * side**3 / min(seconds)
+    return next((batch for batch in (8, 4) if batch * setting.flop_training <= QUICK_STEP * plain), 2)
 
 
 def contestant(part: str, name: str, file: str) -> None:
@@ -142,6 +167,7 @@ def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: f
     ours = {"ours": contestants.Ours(setting)}
     if not quick:
         ours["ours compiled"] = contestants.Ours(setting, compile=True)
+        ours["ours with Muon"] = contestants.Ours(setting, optimiser="muon")
     others, skipped = _apart("train", ["r2", *([] if quick else contestants.OTHERS)], setting)
 
     def in_turn(mine: contestants.Ours, times: int) -> Turn:
@@ -153,7 +179,7 @@ def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: f
         **others,
     }
     # As many steps of each per turn as make turns of about equal length: a short burst would meet an idle moment or miss it.
-    one = {name: min(turn(1).seconds, turn(1).seconds) for name, turn in turns.items()}
+    one = {name: _one(turn) for name, turn in turns.items()}
     steps = {name: max(1, min(8, round(one["r2"] / seconds))) for name, seconds in one.items()}
     for mine in ours.values():
         mine.forget()
@@ -162,7 +188,7 @@ def _training(setting: contestants.Setting, quick: bool, rounds: int, seconds: f
         measured = interleaved(
             {
                 "peak": lambda: peak(used["peak"]),
-                **{name: _rate(turn, steps[name], used[name]) for name, turn in turns.items()},
+                **{name: _rate(turn, steps[name], used[name], warm=one[name] < LONG) for name, turn in turns.items()},
             },
             rounds,
             stop_after=seconds,
@@ -204,9 +230,13 @@ def _prediction(setting: contestants.Setting, quick: bool, rounds: int, seconds:
         skipped.update(why)
     ours = next(name for name in ("ours openvino", "ours onnxruntime", "r2") if name in runs)
     used: dict[str, list[float]] = {name: [] for name in ("peak", *runs)}
+    one = {name: run(1).seconds for name, run in runs.items()}
     try:
         measured = interleaved(
-            {"peak": lambda: peak(used["peak"]), **{name: _rate(run, 1, used[name]) for name, run in runs.items()}},
+            {
+                "peak": lambda: peak(used["peak"]),
+                **{name: _rate(run, 1, used[name], warm=one[name] < LONG) for name, run in runs.items()},
+            },
             rounds,
             stop_after=seconds,
         )
@@ -241,14 +271,21 @@ def _by_processor_time(used: dict[str, list[float]], ours: str, flop: float) -> 
     return {"ratio": ratio, "peak_share": ratios([rate * flop for rate in used[ours]], used["peak"]).plain()}
 
 
-def _rate(turn: Callable[[int], Turn], times: int, used: list[float]) -> Callable[[], float]:
+def _one(turn: Callable[[int], Turn]) -> float:
+    """Seconds of one run: of two the shorter, where that does not take long."""
+    first = turn(1).seconds
+    return first if first > LONG else min(first, turn(1).seconds)
+
+
+def _rate(turn: Callable[[int], Turn], times: int, used: list[float], *, warm: bool = True) -> Callable[[], float]:
     """Images per second over ``times`` steps; images per second of processor go to ``used``.
 
-    The turn's first step is not counted: the caches are the others' before it.
+    With ``warm`` the turn's first step is not counted: the caches are the others' before it.
     """
 
     def measured() -> float:
-        turn(1)
+        if warm:
+            turn(1)
         found = turn(times)
         used.append(found.amount / found.processor)
         return found.rate

@@ -68,6 +68,15 @@ def test_the_answers_are_close_and_the_record_travels(model: ModelFile, tmp_path
         assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.99
 
 
+def test_no_sum_of_two_products_overflows_16_bits(model: ModelFile) -> None:
+    """Processors without VNNI add u8 x s8 products in pairs, in 16 bits: with full weights they would give another mask."""
+    stored = onnx.load_model_from_string(quantise(model.data, planes(6))).graph.initializer
+    weights = [array for one in stored if (array := onnx.numpy_helper.to_array(one)).dtype == np.int8 and array.ndim == 4]
+    assert len(weights) == 3
+    largest = max(int(np.abs(array.astype(np.int64)).max()) for array in weights)
+    assert 32 < largest and 2 * 255 * largest <= 2**15 - 1
+
+
 def test_the_ends_may_stay_in_floating_point(model: ModelFile) -> None:
     content = quantise(model.data, planes(2), float_ends=True)
     assert quantised_convolutions(content) == (1, 3)

@@ -98,3 +98,16 @@ def test_large_organs_are_easier() -> None:
     assert difficulty_of(0.3) == 0.3
     assert 0.3 < difficulty_of(0.06) < 1.0
     assert difficulty_of(0.0) == 1.0
+
+
+def test_networks_that_are_too_wide_are_not_timed() -> None:
+    asked: set[int] = set()
+
+    def watched(width: int, size: tuple[int, int], batch: int) -> float:
+        asked.add(width)
+        return timer(width, size, batch)
+
+    assert choose_size_and_width(SIZES, [32, 16, 24], TASK, 30, watched, grow=True).width == 16
+    assert asked == {16, 24}
+    choose_size_and_width(SIZES, [16, 24, 32], TASK, 20_000, watched, grow=True)
+    assert asked == {16, 24, 32}

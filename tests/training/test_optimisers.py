@@ -16,7 +16,7 @@ from delineate.recipe import NetworkRecipe, Training
 from delineate.training.optimisers import LookaheadRAdam, make_optimiser
 from delineate.training.step import Learner
 
-NAMES = ("adamw", "adam", "sgd", "radam", "lookahead_radam")
+NAMES = ("adamw", "adam", "sgd", "radam", "lookahead_radam", "muon")
 
 
 def quadratic(weight: nn.Parameter, optimiser: torch.optim.Optimizer) -> None:

@@ -149,7 +149,8 @@ class Training(StrictModel):
     ``ema``
         Decay of the averaged weights that are validated and exported; 0 switches it off.
     ``optimiser``
-        ``sgd`` has Nesterov's momentum; ``lookahead_radam`` averages RAdam's weights every few steps.
+        ``sgd`` has Nesterov's momentum; ``lookahead_radam`` averages RAdam's weights every few steps; ``muon`` is Muon for
+        convolutions between many channels and AdamW for all else, at the same learning rate.
     ``encoder_lr``, ``encoder_weight_decay``
         The learning rate of the network's encoder as a factor of ``lr``, and its own weight decay (``None``: the same): a
         pretrained encoder should move less than what is new.
@@ -173,7 +174,7 @@ class Training(StrictModel):
     stages: tuple[Stage, ...] = (Stage(),)
     crop: bool = False
     loss: str = "1.0*dice+1.0*ce"
-    optimiser: Literal["adamw", "adam", "sgd", "radam", "lookahead_radam"] = "adamw"
+    optimiser: Literal["adamw", "adam", "sgd", "radam", "lookahead_radam", "muon"] = "adamw"
     lr: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     schedule: Literal["cosine", "plateau", "constant", "poly", "one_cycle"] = "cosine"

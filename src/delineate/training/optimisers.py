@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from delineate.errors import RecipeError
 from delineate.recipe import Training
+from delineate.training.muon import Muon, is_matrix
 
 _EVERY, _PULL = 6, 0.5  # Lookahead's k and α, as its authors chose them for images
 
@@ -41,6 +42,8 @@ def make_optimiser(network: nn.Module, training: Training) -> torch.optim.Optimi
     fused = training.device.split(":")[0] in ("cpu", "cuda")
     if training.optimiser == "adamw":
         return torch.optim.AdamW(groups, lr=training.lr, fused=fused)
+    if training.optimiser == "muon":
+        return Muon(_matrices_apart(groups), lr=training.lr, fused=fused)
     if training.optimiser == "adam":
         return torch.optim.Adam(groups, lr=training.lr, fused=fused)
     if training.optimiser == "radam":
@@ -63,6 +66,17 @@ def _groups(network: nn.Module, training: Training) -> list[dict[str, Any]]:
     inner = _decayed([p for p in learned if id(p) in inside], decay)
     outer = _decayed([p for p in learned if id(p) not in inside], training.weight_decay)
     return [{**group, "lr_factor": training.encoder_lr} for group in inner] + [{**group, "lr_factor": 1.0} for group in outer]
+
+
+def _matrices_apart(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every group as two: the matrices, which Muon orthogonalises, and the rest."""
+    found = []
+    for group in groups:
+        for orthogonal in (True, False):
+            members = [p for p in group["params"] if is_matrix(p) == orthogonal]
+            if members:
+                found.append({**group, "params": members, "orthogonal": orthogonal})
+    return found
 
 
 def _decayed(parameters: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

@@ -8,10 +8,10 @@ By ONNX Runtime's own tool. Its graphs give the same masks in ONNX Runtime and i
 hippocampus MR) and lost 0.0003 of Dice there; NNCF's ran 6 % faster in OpenVINO, but lost 0.013 there and 0.001 in ONNX Runtime, so
 that a file would not have been one model.
 
-Weights use 7 of their 8 bits. A processor without VNNI (Intel's before about 2019, AMD's before 2022) adds two products of 8 by 8
-bits in 16, which overflow: with full weights such a machine gave another mask than the one on which the file had been scored. Pixels
-in 100,000 that differ from floating point, brain MR, 96 planes: 47 there with 8 bits, and 15 with sums that cannot overflow, as those
-of newer processors; 22 and 22 with 7 bits, in ONNX Runtime and in OpenVINO, at the same speed.
+Weights use 7 of their 8 bits. A processor without VNNI (Intel's before about 2019, AMD's before 2022) adds two products of 8 by
+8 bits in 16, which overflow: with full weights such a machine gave another mask than the one on which the file had been scored.
+Pixels in 100,000 that differ from floating point, brain MR, 96 planes: 47 there with 8 bits, and 15 with sums that cannot
+overflow, as those of newer processors; 22 and 22 with 7 bits, in ONNX Runtime and in OpenVINO, at the same speed.
 """
 
 from __future__ import annotations

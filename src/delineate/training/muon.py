@@ -5,9 +5,9 @@ a few strong directions and many weak ones, in which Adam hardly moves. Muon tak
 step (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon; scaled to Adam's usual size of 0.2 a weight as by Liu et al.
 2025, arXiv:2502.16982), so that all directions are learned at one rate. docs/performance.md says what it gains here.
 
-torch has a Muon too (``torch.optim.Muon``, since 2.9): for two-dimensional weights only, and in bfloat16, which most processors can
-but emulate: a 256 × 2304 matrix took it 2,974 ms on two cores with AVX2, and ours 24 ms. Ours takes convolutions, in the weights' own
-precision.
+torch has a Muon too (``torch.optim.Muon``, since 2.9): for two-dimensional weights only, and in bfloat16, which most processors
+can but emulate: a 256 × 2304 matrix took it 2,974 ms on two cores with AVX2, and ours 24 ms. Ours takes convolutions, in the
+weights' own precision.
 """
 
 from __future__ import annotations

@@ -75,13 +75,18 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     wide = wide / wide.norm().clamp_min(1e-7)
     square = wide @ wide.T
-    product: Tensor | None = None
-    for left in reversed(range(_ROUNDS)):
-        factor = torch.addmm(square, square, square, beta=_B, alpha=_C)
-        factor.diagonal().add_(_A)
-        product = factor if product is None else factor @ product
-        if left:
-            square = factor @ square @ factor
-    assert product is not None
-    found = product @ wide
+    product = _quintic(square)
+    factor = product
+    for _ in range(_ROUNDS - 1):
+        square = factor @ square @ factor
+        factor = _quintic(square)
+        product = factor @ product
+    found: Tensor = product @ wide
     return found if matrix.shape[0] <= matrix.shape[1] else found.T
+
+
+def _quintic(square: Tensor) -> Tensor:
+    """aI + bG + cG²."""
+    factor = torch.addmm(square, square, square, beta=_B, alpha=_C)
+    factor.diagonal().add_(_A)
+    return factor

@@ -5,12 +5,13 @@ Small images lose detail, large ones leave time for fewer of them. Both losses a
 * detail: half of ``1 - ceiling``, the ceiling being the Dice between the data's own masks and the same masks shrunk to the
   working size and restored (measured in the fingerprint). Half, because a network's soft edges are restored more finely than a
   shrunk mask's hard ones.
-* practice: ``0.06 * difficulty * (20 000 / images)^0.8``: how much worse a network is that has seen few images. Small structures
+* practice: ``0.018 * difficulty * (20 000 / images)^0.8``: how much worse a network is that has seen few images. Small structures
   need more practice than large organs (``difficulty`` 0.3 … 1), and an image seen more than 150 times teaches nothing new.
-* capacity: ``0.012 * (16 / width)``: what a narrow network gives away.
+* capacity: ``0.008 * (16 / width)``: what a narrow network gives away.
 
-The constants are a fit by eye to runs on brain MRI and chest X-ray (128² against 192² against 256² in the same 15 minutes);
-they decide between neighbouring sizes and claim nothing about the score.
+The constants are a fit by eye to brain MRI learned with Muon in blocks of 2 (docs/performance.md: 96², 128² and 160² are alike
+after the time in which 9,600 images of 96² pass; by AdamW, 192² and 256² after three times as much). They decide between
+neighbouring sizes and claim nothing about the score.
 """
 
 from __future__ import annotations
@@ -118,8 +119,8 @@ def difficulty_of(share: float) -> float:
 
 def expected_loss(ceiling: float, images: float, width: int, difficulty: float = 1.0) -> float:
     """Estimate of what is lost to detail, practice and capacity (see the top of this file)."""
-    practice = 0.06 * difficulty * float((20_000 / max(images, 1.0)) ** 0.8)
-    return 0.5 * (1.0 - ceiling) + practice + 0.012 * (16 / width)
+    practice = 0.018 * difficulty * float((20_000 / max(images, 1.0)) ** 0.8)
+    return 0.5 * (1.0 - ceiling) + practice + 0.008 * (16 / width)
 
 
 def choose_size_and_width(

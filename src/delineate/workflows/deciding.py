@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
+from statistics import median
 
 from delineate.dataset import CaseFacts, Fingerprint
 from delineate.domain import Case, LabelSet
@@ -28,14 +30,21 @@ from delineate.workflows.folder import Clock, RunFolder
 from delineate.workflows.options import RunOptions
 from delineate.workflows.presetting import with_preset, with_settings
 
-#: Seconds that writing, choosing, scoring and reporting take beside predicting itself: start-up of the engines, export, drawing.
-FIXED_RESERVE = 10.0
+#: Seconds that writing, choosing, scoring and reporting take beside predicting itself: start-up of the engines, export, drawing. On
+#: a machine that is so slow that it takes ``REFERENCE`` seconds for :func:`slowness`'s piece of Python; converting the network to
+#: ONNX is Python too, and most of it (20 s there).
+FIXED_RESERVE = 24.0
+REFERENCE = 0.053
 #: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels on one core, beside predicting them.
 SECONDS_PER_SCORED_MEGAPIXEL = 0.5
 #: Trying mirrored copies predicts validation planes three times as often, and keeping them everything twice.
 MIRRORED = 1.3
 #: Distances, pictures and animation of one volume or image.
 SECONDS_PER_GROUP = 0.3
+#: How often validation planes are predicted (both checkpoints, choosing, scoring), and how often more where views are tried.
+PASSES, MIRRORED_PASSES = 4, 2
+#: Pixels predicted for one of the plane where tiles overlap.
+OVERLAPPING = 1.5
 #: Share of the budget that is left unplanned.
 MARGIN = 0.03
 LEAST_TRAINING = 5.0
@@ -192,14 +201,42 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
 
 
 def beside_training(facts: Sequence[CaseFacts], parts: Mapping[str, Sequence[Case]]) -> tuple[float, float]:
-    """Seconds that writing and scoring the model of a fold take, and those of preparing its planes."""
+    """Seconds that writing and scoring the model of a fold take, beside predicting, and those of preparing its planes."""
     pixels = {fact.case: fact.pixels for fact in facts}
     scored = sum(pixels[case.id] for part in ("test", "validation") for case in parts[part])
     again = 3 * sum(pixels[case.id] for case in parts["validation"])  # both checkpoints, and what is chosen then
     groups = len({case.group for part in ("test", "validation") for case in parts[part]})
-    reserve = FIXED_RESERVE + groups * SECONDS_PER_GROUP + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
+    reserve = FIXED_RESERVE * slowness() + groups * SECONDS_PER_GROUP + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
     caching = sum(pixels[case.id] for part in ("train", "validation") for case in parts[part]) / 1e6 * 0.05
     return reserve, caching
+
+
+def slowness() -> float:
+    """How long this machine takes for Python, in terms of the one that the constants above are from; 0.2 s to find out."""
+    seconds = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        sum(number * number % 7 for number in range(400_000))
+        seconds.append(time.perf_counter() - begun)
+    return min(4.0, max(0.4, float(median(seconds)) / REFERENCE))
+
+
+def _predicting(facts: Sequence[CaseFacts], fold: Fold, draft: Draft, machine: Machine, *, views: bool) -> float:
+    """Seconds in the network for choosing on validation planes and scoring, at a middle one of the sizes in question."""
+    if machine.plane_seconds is None:
+        return 0.0
+    size = draft.sizes[len(draft.sizes) // 2]
+    planes = {fact.case: (fact.planes, fact.pixels) for fact in facts}
+    passes = {"test": 1, "validation": PASSES + (MIRRORED_PASSES if views else 0)}
+    seconds = 0.0
+    for part, times in passes.items():
+        for case in fold.parts[part]:
+            count, pixels = planes[case.id]
+            own = float(count * size[0] * size[1])
+            if draft.crop:  # predicted whole, in tiles
+                own = OVERLAPPING * pixels * draft.recipe.preprocessing.scale**2
+            seconds += times * own * machine.plane_seconds(BUDGET_WIDTHS[0], size) / (size[0] * size[1])
+    return seconds
 
 
 def _training_seconds(
@@ -216,6 +253,7 @@ def _training_seconds(
     reserve, caching = beside_training(facts, folds[0].parts)
     if options.tries_tta:
         reserve *= MIRRORED
+    reserve += _predicting(facts, folds[0], draft, machine, views=options.tries_tta)
     assert machine.step_seconds is not None
     machine.step_seconds(BUDGET_WIDTHS[0], draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()

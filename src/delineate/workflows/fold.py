@@ -47,7 +47,7 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
     done = fold.folder.done()
     if "export" in done:
         return
-    from delineate.export import export_onnx, stamp_record
+    from delineate.export import export_onnx, export_other_weights, stamp_record
     from delineate.training import build_cache, give_back, load_best, load_final, train
 
     recipe = fold.recipe
@@ -80,17 +80,15 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
         notes=fold.notes,
     )
 
-    def export(network: Any, path: Path) -> None:
-        export_onnx(network, record, path, in_channels=recipe.preprocessing.inputs, example_size=EXAMPLE_SIZE)
-
+    shape: dict[str, Any] = {"in_channels": recipe.preprocessing.inputs, "example_size": EXAMPLE_SIZE}
     # A training that was stopped for want of progress has not come to its schedule's end: there the best is the best.
     ended = trained["stopped"] != "early"
     tried: tuple[Choice, ...] = ()
     with stage("export", on_event):
-        export((load_final if ended else load_best)(fold.folder.path, recipe), fold.folder.model)
+        export_onnx((load_final if ended else load_best)(fold.folder.path, recipe), record, fold.folder.model, **shape)
         if ended and fold.parts["validation"] and trained["best_step"] != trained["steps"]:
             earlier = fold.folder / "earlier.onnx"
-            export(load_best(fold.folder.path, recipe), earlier)
+            export_other_weights(fold.folder.model, load_best(fold.folder.path, recipe), record, earlier, **shape)
             tried = (
                 better_checkpoint(
                     fold.folder.model,

@@ -43,6 +43,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--quick", action="store_true", help="ours and R2's loop only, under two minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the numbers go (default: standard output)")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the table between the markers of this Markdown page")
+    parser.add_argument("--section", default="throughput", help="which markers of that page (default: %(default)s)")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--batch", type=int, help="default: 8, with --quick fewer where eight would take a plain loop too long")
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     )
     measuring.write_json(asked.json, result)
     if asked.write:
-        page.write_section(asked.write, "throughput", page.throughput_table(result))
+        page.write_section(asked.write, asked.section, page.throughput_table(result))
     return result
 
 

@@ -33,13 +33,11 @@ from delineate.workflows.presetting import with_preset, with_settings
 #: Seconds that writing, choosing, scoring and reporting take beside predicting itself: start-up of the engines, export, drawing. On
 #: a machine that is so slow that it takes ``REFERENCE`` seconds for :func:`slowness`'s piece of Python; converting the network to
 #: ONNX is Python too, and most of it (20 s there).
-FIXED_RESERVE = 24.0
+FIXED_RESERVE = 22.0
 REFERENCE = 0.053
-#: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels on one core, beside predicting them.
-SECONDS_PER_SCORED_MEGAPIXEL = 0.5
-#: Trying mirrored copies predicts validation planes three times as often, and keeping them everything twice.
-MIRRORED = 1.3
-#: Distances, pictures and animation of one volume or image.
+#: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels there, beside predicting them.
+SECONDS_PER_SCORED_MEGAPIXEL = 0.25
+#: Distances, pictures and animation of one volume or image there.
 SECONDS_PER_GROUP = 0.3
 #: How often validation planes are predicted (both checkpoints, choosing, scoring), and how often more where views are tried.
 PASSES, MIRRORED_PASSES = 4, 2
@@ -206,9 +204,9 @@ def beside_training(facts: Sequence[CaseFacts], parts: Mapping[str, Sequence[Cas
     scored = sum(pixels[case.id] for part in ("test", "validation") for case in parts[part])
     again = 3 * sum(pixels[case.id] for case in parts["validation"])  # both checkpoints, and what is chosen then
     groups = len({case.group for part in ("test", "validation") for case in parts[part]})
-    reserve = FIXED_RESERVE * slowness() + groups * SECONDS_PER_GROUP + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
+    reserve = FIXED_RESERVE + groups * SECONDS_PER_GROUP + (scored + again) / 1e6 * SECONDS_PER_SCORED_MEGAPIXEL
     caching = sum(pixels[case.id] for part in ("train", "validation") for case in parts[part]) / 1e6 * 0.05
-    return reserve, caching
+    return reserve * slowness(), caching
 
 
 def slowness() -> float:
@@ -251,8 +249,6 @@ def _training_seconds(
     """What is left of the budget for the training of one fold."""
     assert options.budget is not None
     reserve, caching = beside_training(facts, folds[0].parts)
-    if options.tries_tta:
-        reserve *= MIRRORED
     reserve += _predicting(facts, folds[0], draft, machine, views=options.tries_tta)
     assert machine.step_seconds is not None
     machine.step_seconds(BUDGET_WIDTHS[0], draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used

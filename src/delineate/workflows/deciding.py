@@ -30,9 +30,9 @@ from delineate.workflows.folder import Clock, RunFolder
 from delineate.workflows.options import RunOptions
 from delineate.workflows.presetting import with_preset, with_settings
 
-#: Seconds that writing, choosing, scoring and reporting take beside predicting itself: start-up of the engines, export, drawing. On
-#: a machine that is so slow that it takes ``REFERENCE`` seconds for :func:`slowness`'s piece of Python; converting the network to
-#: ONNX is Python too, and most of it (20 s there).
+#: Seconds that writing, choosing, scoring and reporting take beside predicting itself, on a machine that takes ``REFERENCE``
+#: seconds for :func:`slowness`'s piece of Python: start-up of the engines, drawing and, most of it (20 s there), converting to
+#: ONNX, which is Python too.
 FIXED_RESERVE = 22.0
 REFERENCE = 0.053
 #: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels there, beside predicting them.

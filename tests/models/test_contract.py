@@ -210,6 +210,10 @@ def test_bf16_autocast_and_channels_last(name: str) -> None:
     assert (rounded.float() - exact).abs().mean() < 0.1 * exact.abs().mean()  # bfloat16 has 8 bits; norms over few values magnify
 
 
+@pytest.mark.skipif(
+    torch.backends.cpu.get_cpu_capability() == "AVX2" and torch.__version__ < "2.15",
+    reason="torch 2.14.1 dies of SIGFPE or abort in convolutions' gradients (AVX2, channels_last, maps of a few pixels)",
+)
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_do_not_depend_on_memory_order(name: str, batch: int) -> None:

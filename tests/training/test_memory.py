@@ -54,7 +54,9 @@ def fresh_pages():
 
 plain = fresh_pages()
 with keep_freed():
-    kept, held = fresh_pages(), psutil.Process().memory_info().rss
+    kept = fresh_pages()
+    torch.ones(16_000_000)  # 61 MiB, freed at once: what the steps alone leave behind differs from time to time
+    held = psutil.Process().memory_info().rss
 give_back()
 print(plain, kept, fresh_pages(), (held - psutil.Process().memory_info().rss) >> 20)
 """
@@ -64,4 +66,4 @@ print(plain, kept, fresh_pages(), (held - psutil.Process().memory_info().rss) >>
         pytest.skip("this C library keeps freed memory anyway, or pages are large")
     assert kept < plain / 10
     assert after > max(5 * kept, plain / 50)  # fewer than before where gaps between pieces are large enough to be used again
-    assert given_back >= 5
+    assert given_back >= 30

@@ -58,7 +58,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--nnunet-python", default=sys.executable, help="a Python that has nnunetv2")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="put table and curve between the page's `dice` markers")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put table and curve between the markers of this Markdown page")
+    parser.add_argument("--section", default="dice", help="which markers of that page (default: %(default)s)")
     asked = parser.parse_args(arguments)
     systems = asked.systems.split(",")
     unknown = set(systems) - set(SYSTEMS)
@@ -72,9 +73,9 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     if asked.json:
         measuring.write_json(asked.json, state)
     if asked.write:
-        picture = asked.write.parent / "images" / "dice_vs_time.png"
+        picture = asked.write.parent / "images" / f"{asked.section}_vs_time.png"
         draw(state, picture)
-        page.write_section(asked.write, "dice", f"{table(state)}\n\n![Dice against minutes](images/{picture.name})")
+        page.write_section(asked.write, asked.section, f"{table(state)}\n\n![Dice against minutes](images/{picture.name})")
     sys.stdout.write(table(state) + "\n")
     return state
 

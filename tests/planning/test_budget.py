@@ -45,6 +45,19 @@ def test_hours_buy_width() -> None:
     assert choose_size_and_width(SIZES, [16, 32], TASK, 20_000, timer, grow=True).width == 32
 
 
+def test_what_follows_training_is_left_to_it() -> None:
+    """By size: what large planes take to predict is taken from large planes only."""
+
+    def after(width: int, size: tuple[int, int]) -> float:
+        return 250.0 if size[0] > 128 else 0.0
+
+    plain = choose_size_and_width(SIZES, [16], TASK, 300, timer, grow=True)
+    kept = choose_size_and_width(SIZES, [16], TASK, 300, timer, grow=True, after=after)
+    images = [{row["side"]: row["images"] for row in choice.compared} for choice in (plain, kept)]
+    assert images[0][128] == images[1][128]
+    assert images[1][192] < images[0][192] / 4
+
+
 def test_coarse_structures_stay_small() -> None:
     """Where shrinking loses nothing, the smallest size wins: more images in the same time."""
     assert choose_size_and_width(SIZES, [16], Task(dict.fromkeys(CEILINGS, 1.0), 10_000), 300, timer, grow=False).size == (96, 96)

@@ -22,7 +22,14 @@ def facts(count: int, planes: int = 10, pixels: int = 100_000) -> Any:
 
 
 def machine(per_pixel: float = 1e-6) -> Machine:
-    return Machine("fp32", True, 2, "cpu", plane_seconds=lambda width, size: per_pixel * size[0] * size[1])
+    return Machine(
+        "fp32",
+        True,
+        2,
+        "cpu",
+        step_seconds=lambda width, size, batch: 3e-6 * width / 16 * batch * size[0] * size[1],
+        plane_seconds=lambda width, size: per_pixel * size[0] * size[1],
+    )
 
 
 def draft(*, crop: bool = False, scale: float = 1.0) -> Draft:
@@ -30,8 +37,12 @@ def draft(*, crop: bool = False, scale: float = 1.0) -> Draft:
     return Draft(recipe, ((96, 96), (100, 100), (256, 256)), crop)
 
 
-def predicting(*, views: bool = False, made: Draft | None = None, **of: int) -> float:
-    return deciding._predicting(facts(9), fold(**of), made or draft(), machine(), views=views)
+def predicting(
+    *, views: bool = False, made: Draft | None = None, width: int = 16, size: tuple[int, int] = (100, 100), **of: int
+) -> float:
+    found = deciding._predicting(facts(9), fold(**of), made or draft(), machine(), views=views)
+    assert found is not None
+    return found(width, size)
 
 
 def test_every_pass_over_validation_counts() -> None:
@@ -47,7 +58,21 @@ def test_what_is_learned_in_crops_is_predicted_whole() -> None:
 
 
 def test_without_a_measurement_nothing_is_added() -> None:
-    assert deciding._predicting(facts(3), fold(1, 1), draft(), Machine("fp32", True, 2, "cpu"), views=False) == 0.0
+    assert deciding._predicting(facts(3), fold(1, 1), draft(), Machine("fp32", True, 2, "cpu"), views=False) is None
+
+
+def test_larger_planes_and_wider_networks_take_longer() -> None:
+    assert predicting(test=2, validation=0, size=(200, 200)) == pytest.approx(2 * 10 * 0.04)
+    assert predicting(test=2, validation=0, width=32) == pytest.approx(2 * 10 * 0.02)
+
+
+@pytest.mark.parametrize(("low", "budget", "side"), [(0.01, 900.0, 256), (1.0, 900.0, 192), (1.0, 60.0, 128), (9.0, None, 256)])
+def test_a_trial_takes_a_small_share_of_the_budget(low: float, budget: float | None, side: int) -> None:
+    assert deciding.second_size([(96, 96), (128, 128), (192, 192), (256, 256)], low, budget) == (side, side)
+
+
+def test_one_size_is_timed_once() -> None:
+    assert deciding.second_size([(96, 96)], 5.0, 1.0) == (96, 96)
 
 
 def test_a_slow_machine_keeps_more_time_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,11 +132,13 @@ def choose_size_and_width(
     *,
     grow: bool,
     detail_counts: bool = True,
+    after: Callable[[int, tuple[int, int]], float] | None = None,
 ) -> Choice:
     """The size and width with the least expected loss in ``seconds`` of pure training steps. Where a wider network loses more than
     a narrower one, still wider ones are not asked ``timer`` for.
 
-    ``detail_counts`` is off in patch training, where the crop's size does not change the detail.
+    ``detail_counts`` is off in patch training, where the crop's size does not change the detail. ``after`` (width, size) → those of
+    ``seconds`` that training leaves to what follows it.
     """
     best: tuple[float, Choice] | None = None
     compared: list[Mapping[str, float | int]] = []
@@ -144,11 +146,12 @@ def choose_size_and_width(
         if best is not None and best[1].width != max(row["width"] for row in compared):
             break  # the widest so far is too wide for this time: wider ones need not be timed
         for size in sizes:
+            left = seconds - (0.0 if after is None else after(width, size))
             stages = stages_for(size, grow=grow)
             rate = mean_batch(stages) / mean_step_seconds(stages, width, timer)
-            stages = stages_for(size, grow=grow, images=rate * seconds)
+            stages = stages_for(size, grow=grow, images=rate * left)
             per_step = mean_step_seconds(stages, width, timer)
-            steps = max(1, int(seconds / per_step))
+            steps = max(1, int(left / per_step))
             images = int(steps * mean_batch(stages))
             ceiling = interpolated_ceiling(task.ceilings, max(size)) if detail_counts else 1.0
             useful = min(images, MOST_VIEWS * task.train_planes)

@@ -23,7 +23,8 @@ class Machine:
     """What was found of the machine: how to compute, and how long things take there.
 
     ``step_seconds`` (width, size, batch) → seconds of a training step; ``plane_seconds`` (width, size) → seconds to predict one
-    plane in validation. Widths are those of :func:`unet_options`.
+    plane in validation; ``after_seconds`` (width, size) → seconds to predict what is chosen and scored on when training is over.
+    Widths are those of :func:`unet_options`.
     """
 
     precision: str
@@ -32,6 +33,7 @@ class Machine:
     device: str
     step_seconds: StepTimer | None = None
     plane_seconds: Callable[[int, tuple[int, int]], float] | None = None
+    after_seconds: Callable[[int, tuple[int, int]], float] | None = None
 
 
 def plan_training(
@@ -51,7 +53,7 @@ def plan_training(
     Parameters
     ----------
     seconds
-        Wall-clock for training and its validations; needs ``machine.step_seconds``.
+        Wall-clock for training, its validations and ``machine.after_seconds``; needs ``machine.step_seconds``.
     epochs
         Passes over the training planes instead; nothing is measured, so the same recipe comes out on every machine.
     network, size
@@ -62,15 +64,18 @@ def plan_training(
     if seconds is not None:
         if machine.step_seconds is None:
             raise ValueError("'machine.step_seconds' is needed to plan by time")
+        whole = seconds
         choice = choose_size_and_width(
             sizes,
-            [_width_of(network)] if network is not None else BUDGET_WIDTHS if seconds >= WIDER_FROM else BUDGET_WIDTHS[:1],
+            [width_of(network)] if network is not None else BUDGET_WIDTHS if seconds >= WIDER_FROM else BUDGET_WIDTHS[:1],
             task,
             seconds * (1 - VALIDATION_SHARE),
             machine.step_seconds,
             grow=not draft.crop,
             detail_counts=not draft.crop,
+            after=lambda width, side: kept_for_after(machine, whole, width, side) * (1 - VALIDATION_SHARE),
         )
+        seconds -= kept_for_after(machine, seconds, choice.width, choice.stages[-1].size)
     else:
         choice = _by_epochs(sizes, network, epochs or 1, task.train_planes, grow=not draft.crop)
     final = choice.stages[-1].size
@@ -128,6 +133,11 @@ def plan_training(
     )
 
 
+def kept_for_after(machine: Machine, seconds: float, width: int, size: tuple[int, int]) -> float:
+    """How many of the ``seconds`` of :func:`plan_training` are not for training: at most half."""
+    return 0.0 if machine.after_seconds is None else min(machine.after_seconds(width, size), seconds / 2)
+
+
 def unet_options(width: int, size: tuple[int, int], block: int = 1) -> UNetOptions:
     """A U-Net of base ``width`` as deep as ``size`` allows (the coarsest map keeps 6 pixels), at most five levels.
 
@@ -140,7 +150,8 @@ def unet_options(width: int, size: tuple[int, int], block: int = 1) -> UNetOptio
     return UNetOptions(widths=tuple(width * 2**level for level in range(first, levels)), decoder="transposed", block=block)
 
 
-def _width_of(network: NetworkRecipe) -> int:
+def width_of(network: NetworkRecipe) -> int:
+    """The base width of a network, as :class:`Machine` counts them."""
     widths = network.options.get("widths")
     if isinstance(widths, Sequence) and widths:
         return max(1, int(widths[0]) // int(network.options.get("block", 1)))
@@ -156,7 +167,7 @@ def _by_epochs(
     size = next((s for s in sizes if max(s) >= 256), sizes[-1])
     stages = stages_for(size, grow=grow, images=float(epochs * train_planes))
     steps = max(1, math.ceil(epochs * train_planes / mean_batch(stages)))
-    return Choice(size, _width_of(network) if network else 32, stages, 0.0, steps, epochs * train_planes)
+    return Choice(size, width_of(network) if network else 32, stages, 0.0, steps, epochs * train_planes)
 
 
 def _epoch_steps(choice: Choice, machine: Machine, seconds: float | None, train_planes: int, validation_planes: int) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from statistics import median
 
@@ -19,8 +21,10 @@ from delineate.planning import (
     apply_overrides,
     difficulty_of,
     draft_recipe,
+    kept_for_after,
     plan_training,
     unet_options,
+    width_of,
 )
 from delineate.recipe import TWO_MAP_PRESETS, UNET_PRESETS, NetworkRecipe, Recipe, load, save_json
 from delineate.workflows.compiling import decide_compile
@@ -31,9 +35,9 @@ from delineate.workflows.options import RunOptions
 from delineate.workflows.presetting import with_preset, with_settings
 
 #: Seconds that writing, choosing, scoring and reporting take beside predicting itself, on a machine that takes ``REFERENCE``
-#: seconds for :func:`slowness`'s piece of Python: start-up of the engines, drawing and, most of it (20 s there), converting to
-#: ONNX, which is Python too.
-FIXED_RESERVE = 22.0
+#: seconds for :func:`slowness`'s piece of Python: start-up and end of Python and of the engines, drawing and, most of it (20 s
+#: there), converting to ONNX, which is Python too.
+FIXED_RESERVE = 36.0
 REFERENCE = 0.053
 #: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels there, beside predicting them.
 SECONDS_PER_SCORED_MEGAPIXEL = 0.25
@@ -43,6 +47,8 @@ SECONDS_PER_GROUP = 0.3
 PASSES, MIRRORED_PASSES = 4, 2
 #: Pixels predicted for one of the plane where tiles overlap.
 OVERLAPPING = 1.5
+#: Steps that a trial at the larger size makes, and which share of the budget they may take.
+TRIAL_STEPS, TRIAL_SHARE = 3, 0.02
 #: Share of the budget that is left unplanned.
 MARGIN = 0.03
 LEAST_TRAINING = 5.0
@@ -71,10 +77,11 @@ def plan_folds(
     counts = [{part: _planes(fold, part, planes) for part in fold.parts} for fold in folds]
     machine = _machine(drafts[0], options)
     seconds: float | None = None
+    beside = 0.0
     if options.budget is not None:
-        seconds = _training_seconds(found.facts, folds, drafts[0], machine, options, folder, clock)
-    else:
-        save_json(folder / "plan.json", {"elapsed": clock.elapsed(), "reserve": 0.0})
+        machine = replace(machine, after_seconds=_predicting(found.facts, folds[0], drafts[0], machine, views=options.tries_tta))
+        seconds, beside = _network_seconds(found.facts, folds, drafts[0], machine, options.budget, clock)
+    elapsed = clock.elapsed()
     first: Recipe | None = None
     recipes = []
     for draft, fingerprint, count in zip(drafts, fingerprints, counts, strict=True):
@@ -90,6 +97,10 @@ def plan_folds(
                 size=options.size,
                 seed=options.seed,
             )
+            if seconds is not None:
+                after = kept_for_after(machine, seconds, width_of(planned.network), planned.training.stages[-1].size)
+                seconds, beside = seconds - after, beside + after
+            save_json(folder / "plan.json", {"elapsed": elapsed, "reserve": beside})
             recipe = first = decide_compile(planned, None if "training.compile" in options.settings else seconds)
         else:
             recipe = _like(first, draft)
@@ -161,12 +172,13 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
 
     # The narrowest network is timed at two sizes, since beyond a fixed cost time grows with the number of pixels; wider ones at
     # the small size only. Each trial is seconds that training does not get.
-    small, large, batch = draft.sizes[0], draft.sizes[-1], 8
+    small, batch = draft.sizes[0], 8
 
     @cache
     def line(width: int) -> tuple[float, float]:
         """(seconds per step, seconds per pixel)."""
         low = time_step(recipe_of(width), small, batch, repetitions=3)
+        large = second_size(draft.sizes, low, options.budget)
         low_pixels, high_pixels = batch * small[0] * small[1], batch * large[0] * large[1]
         if small == large:
             return 0.0, low / low_pixels
@@ -178,7 +190,7 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
         return max(0.0, high - slope * high_pixels), slope
 
     def step_seconds(width: int, size: tuple[int, int], batch: int) -> float:
-        fixed, slope = line(width)
+        fixed, slope = line(BUDGET_WIDTHS[0] if network else width)  # a network that was asked for has one width
         # What the trial does not contain: making the batch, averaging weights, telling how far it is.
         mine = -(-batch // processes.world())  # images of this process, where several share a batch
         return (fixed + slope * mine * size[0] * size[1]) * 1.08
@@ -186,7 +198,7 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
     @cache
     def inference(width: int) -> float:
         size = draft.sizes[0]
-        return time_inference(recipe_of(width), size, 8) / (8 * size[0] * size[1])
+        return time_inference(recipe_of(width), size, 8, repetitions=3) / (8 * size[0] * size[1])
 
     return Machine(
         precision=profile.precision,
@@ -194,8 +206,16 @@ def _machine(draft: Draft, options: RunOptions) -> Machine:
         threads=options.threads or profile.threads,
         device=profile.device,
         step_seconds=step_seconds,
-        plane_seconds=lambda width, size: inference(width) * size[0] * size[1],
+        plane_seconds=lambda width, size: inference(BUDGET_WIDTHS[0] if network else width) * size[0] * size[1],
     )
+
+
+def second_size(sizes: Sequence[tuple[int, int]], low: float, budget: float | None) -> tuple[int, int]:
+    """The size at which a step is timed beside the smallest one's, which took ``low`` seconds: the largest whose few steps take no
+    more than a small share of the budget, but the second at least."""
+    small = sizes[0][0] * sizes[0][1]
+    affordable = [size for size in sizes if TRIAL_STEPS * low * size[0] * size[1] / small <= TRIAL_SHARE * (budget or math.inf)]
+    return max(affordable[-1:] + list(sizes[1:2] or sizes[:1]), key=lambda size: size[0] * size[1])
 
 
 def beside_training(facts: Sequence[CaseFacts], parts: Mapping[str, Sequence[Case]]) -> tuple[float, float]:
@@ -219,52 +239,50 @@ def slowness() -> float:
     return min(4.0, max(0.4, float(median(seconds)) / REFERENCE))
 
 
-def _predicting(facts: Sequence[CaseFacts], fold: Fold, draft: Draft, machine: Machine, *, views: bool) -> float:
-    """Seconds in the network for choosing on validation planes and scoring, at a middle one of the sizes in question."""
-    if machine.plane_seconds is None:
-        return 0.0
-    size = draft.sizes[len(draft.sizes) // 2]
+def _predicting(
+    facts: Sequence[CaseFacts], fold: Fold, draft: Draft, machine: Machine, *, views: bool
+) -> Callable[[int, tuple[int, int]], float] | None:
+    """(width, size) → seconds in the network for choosing on validation planes and scoring; ``None`` where nothing was measured."""
+    if machine.plane_seconds is None or machine.step_seconds is None:
+        return None
+    plane_seconds, step_seconds = machine.plane_seconds, machine.step_seconds
     planes = {fact.case: (fact.planes, fact.pixels) for fact in facts}
     passes = {"test": 1, "validation": PASSES + (MIRRORED_PASSES if views else 0)}
-    seconds = 0.0
-    for part, times in passes.items():
-        for case in fold.parts[part]:
-            count, pixels = planes[case.id]
-            own = float(count * size[0] * size[1])
-            if draft.crop:  # predicted whole, in tiles
-                own = OVERLAPPING * pixels * draft.recipe.preprocessing.scale**2
-            seconds += times * own * machine.plane_seconds(BUDGET_WIDTHS[0], size) / (size[0] * size[1])
+    counted = [(times, *planes[case.id]) for part, times in passes.items() for case in fold.parts[part]]
+    narrowest = BUDGET_WIDTHS[0]
+
+    def seconds(width: int, size: tuple[int, int]) -> float:
+        own = float(size[0] * size[1])
+        if draft.crop:  # predicted whole, in tiles
+            pixels = sum(times * OVERLAPPING * pixels * draft.recipe.preprocessing.scale**2 for times, _, pixels in counted)
+        else:
+            pixels = sum(times * count * own for times, count, _ in counted)
+        wider = step_seconds(width, size, 8) / step_seconds(narrowest, size, 8)  # not worth a trial of its own
+        return pixels / own * plane_seconds(narrowest, size) * wider
+
     return seconds
 
 
-def _training_seconds(
-    facts: Sequence[CaseFacts],
-    folds: Sequence[Fold],
-    draft: Draft,
-    machine: Machine,
-    options: RunOptions,
-    folder: RunFolder,
-    clock: Clock,
-) -> float:
-    """What is left of the budget for the training of one fold."""
-    assert options.budget is not None
-    reserve, caching = beside_training(facts, folds[0].parts)
-    reserve += _predicting(facts, folds[0], draft, machine, views=options.tries_tta)
-    assert machine.step_seconds is not None
-    machine.step_seconds(BUDGET_WIDTHS[0], draft.sizes[0], 8)  # measure now, so that measuring is counted as time already used
+def _network_seconds(
+    facts: Sequence[CaseFacts], folds: Sequence[Fold], draft: Draft, machine: Machine, budget: float, clock: Clock
+) -> tuple[float, float]:
+    """What is left of the budget for one fold's network, in training and in predicting afterwards; what is kept for the rest."""
+    beside, caching = beside_training(facts, folds[0].parts)
+    assert machine.step_seconds is not None and machine.after_seconds is not None
+    machine.after_seconds(BUDGET_WIDTHS[0], draft.sizes[0])  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()
-    share = (options.budget * (1 - MARGIN) - elapsed) / len(folds)
-    reserve = min(reserve, 0.5 * share) if share > 0 else reserve
-    left = share - reserve - caching
-    save_json(folder / "plan.json", {"elapsed": elapsed, "reserve": reserve, "training": left})
+    share = (budget * (1 - MARGIN) - elapsed) / len(folds)
+    beside = min(beside, 0.5 * share) if share > 0 else beside
+    left = share - beside - caching
+    spare = budget * MARGIN / len(folds)
     if left < LEAST_TRAINING:
         raise UsageError(
             "budget-too-small-for-data",
             used=f"{elapsed:.0f} s",
-            budget=f"{options.budget:.0f} s",
+            budget=f"{budget:.0f} s",
             left=f"{max(left, 0):.0f} s",
         )
-    return left
+    return left, beside + spare  # training that is slower than planned must not use it up
 
 
 def _say(recipe: Recipe, on_event: EventSink) -> None:

@@ -34,10 +34,10 @@ from delineate.workflows.folder import Clock, RunFolder
 from delineate.workflows.options import RunOptions
 from delineate.workflows.presetting import with_preset, with_settings
 
-#: Seconds that writing, choosing, scoring and reporting take beside predicting itself, on a machine that takes ``REFERENCE``
-#: seconds for :func:`slowness`'s piece of Python: start-up and end of Python and of the engines, drawing and, most of it (20 s
-#: there), converting to ONNX, which is Python too.
-FIXED_RESERVE = 36.0
+#: Seconds that writing, choosing, scoring and reporting one model take beside predicting itself, on a machine that takes
+#: ``REFERENCE`` seconds for :func:`slowness`'s piece of Python: start-up of the engines, drawing and, most of it (20 s there),
+#: converting to ONNX, which is Python too. And those that Python takes to start and to end.
+FIXED_RESERVE, ENDS = 28.0, 8.0
 REFERENCE = 0.053
 #: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels there, beside predicting them.
 SECONDS_PER_SCORED_MEGAPIXEL = 0.25
@@ -271,10 +271,10 @@ def _network_seconds(
     assert machine.step_seconds is not None and machine.after_seconds is not None
     machine.after_seconds(BUDGET_WIDTHS[0], draft.sizes[0])  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()
-    share = (budget * (1 - MARGIN) - elapsed) / len(folds)
+    spare = budget * MARGIN + min(ENDS * slowness(), 0.1 * budget)
+    share = (budget - spare - elapsed) / len(folds)
     beside = min(beside, 0.5 * share) if share > 0 else beside
     left = share - beside - caching
-    spare = budget * MARGIN / len(folds)
     if left < LEAST_TRAINING:
         raise UsageError(
             "budget-too-small-for-data",
@@ -282,7 +282,7 @@ def _network_seconds(
             budget=f"{budget:.0f} s",
             left=f"{max(left, 0):.0f} s",
         )
-    return left, beside + spare  # training that is slower than planned must not use it up
+    return left, beside + spare / len(folds)  # training that is slower than planned must not use it up
 
 
 def _say(recipe: Recipe, on_event: EventSink) -> None:

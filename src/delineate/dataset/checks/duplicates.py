@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import combinations
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +18,14 @@ from delineate.dataset.checks.likeness import SAME_PICTURE, hash_pairs, likeness
 from delineate.dataset.facts import CaseFacts
 from delineate.dataset.identical import equal_images
 from delineate.dataset.loading import load_image
+from delineate.dataset.streaming import in_order
 from delineate.domain import Finding
 from delineate.errors import DataError
 
 MAX_READ_PIXELS = 1 << 29
 """Near duplicates are confirmed on pixels: images are read again up to this sum (some seconds), the likeliest pairs first."""
+HEAVY_PIXELS = 1 << 23
+"""Larger images are read one at a time: threads must not multiply their memory."""
 
 SAME_PERSON_PAIRS = 2
 SAME_PERSON_SHARE = 0.3
@@ -125,17 +131,22 @@ def _thumbnails(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Thumbnails (n, side, side) of the images in ``pairs``, and per fact its row there (or why it has none)."""
     rows = np.full(len(facts), _UNREAD, np.int64)
-    made: list[NDArray[np.float32]] = []
-    budget = MAX_READ_PIXELS
-    for number in dict.fromkeys(pairs.ravel().tolist()):
-        budget -= facts[number].pixels * facts[number].channels
-        if budget < 0:
-            break
+    numbers = list(dict.fromkeys(pairs.ravel().tolist()))
+    sizes = np.array([facts[number].pixels * facts[number].channels for number in numbers], np.int64)
+    numbers = numbers[: int(np.searchsorted(np.cumsum(sizes), MAX_READ_PIXELS, "right"))]
+    one_at_a_time = Lock()
+
+    def small(number: int) -> NDArray[np.float32] | None:
+        large = facts[number].pixels * facts[number].channels > HEAVY_PIXELS
         try:
-            small = thumbnail(load_image(context.cases[facts[number].case]).pixels)
+            with one_at_a_time if large else nullcontext():
+                return thumbnail(load_image(context.cases[facts[number].case]).pixels)
         except (DataError, KeyError):
-            small = None
-        rows[number] = _NO_CONTENT if small is None else len(made)
-        if small is not None:
-            made.append(small)
+            return None
+
+    made: list[NDArray[np.float32]] = []
+    for number, found in zip(numbers, in_order(small, numbers, max(2, min(4, os.cpu_count() or 2))), strict=True):
+        rows[number] = _NO_CONTENT if found is None else len(made)
+        if found is not None:
+            made.append(found)
     return rows, np.stack(made) if made else np.zeros((0, 1, 1), np.float32)

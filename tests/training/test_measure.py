@@ -9,7 +9,7 @@ import torch
 from tests.training.small import small_recipe
 
 from delineate.domain import LabelSet
-from delineate.training import machine_profile, time_inference, time_step
+from delineate.training import machine_profile, measure, time_inference, time_step
 
 
 def test_the_machine_is_measured_within_seconds() -> None:
@@ -33,3 +33,11 @@ def test_steps_are_timed_and_threads_put_back(kind: str) -> None:
     assert 0 < small < large
     assert 0 < time_inference(recipe, (64, 64), 8, repetitions=3) < large
     assert torch.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("took", "calls"), [(1.0, 7), (9.0, 2)])
+def test_what_is_emulated_is_not_tried_again(took: float, calls: int) -> None:
+    ticks = iter([0.0, 50.0, *(moment for call in range(6) for moment in (100.0 * call, 100.0 * call + took))])
+    done: list[None] = []
+    assert measure._least_seconds(lambda: done.append(None), lambda: next(ticks), hopeless=4.0) == took
+    assert len(done) == calls

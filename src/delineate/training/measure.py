@@ -19,6 +19,7 @@ from delineate.training.memory import keep_freed
 from delineate.training.step import Learner
 
 _CLEARLY_FASTER = 0.9  # reduced precision has to be at least this much quicker to be worth it
+_HOPELESS = 4.0  # what takes so many times as long at first is emulated, and is not tried again
 _PATIENCE = 3.0  # seconds after which no further repetition is begun
 
 
@@ -53,7 +54,9 @@ def machine_profile(device: str | None = None) -> MachineProfile:
     if kind != "mps":
         half = torch.bfloat16 if kind == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
         trials["half channels_last"] = (half, True)
-    seconds = {name: _conv_seconds(device, *how) for name, how in trials.items()}
+    seconds: dict[str, float] = {}
+    for name, how in trials.items():
+        seconds[name] = _conv_seconds(device, *how, hopeless=_HOPELESS * min(seconds.values(), default=float("inf")))
     fp32 = min(seconds["fp32"], seconds["fp32 channels_last"])
     reduced = seconds.get("half channels_last", float("inf")) < _CLEARLY_FASTER * fp32
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -121,7 +124,7 @@ def random_batch(recipe: Recipe, size: tuple[int, int], batch: int) -> tuple[tor
     return images, torch.randint(0, 2, shape, generator=generator, dtype=torch.uint8)
 
 
-def _conv_seconds(device: str, half: torch.dtype | None, channels_last: bool) -> float:
+def _conv_seconds(device: str, half: torch.dtype | None, channels_last: bool, hopeless: float) -> float:
     layout = torch.channels_last if channels_last else torch.contiguous_format
     images = torch.randn(4, 32, 96, 96, device=device).to(memory_format=layout)
     weight = torch.randn(32, 32, 3, 3, device=device).to(memory_format=layout).requires_grad_()
@@ -134,17 +137,21 @@ def _conv_seconds(device: str, half: torch.dtype | None, channels_last: bool) ->
 
     if kind.type == "cpu":
         with _threads(1):
-            return _least_seconds(step, time.thread_time)
+            return _least_seconds(step, time.thread_time, hopeless)
     return _median_seconds(step, kind, 5)
 
 
-def _least_seconds(work: Callable[[], object], clock: Callable[[], float], repetitions: int = 5) -> float:
-    work()
-    seconds = []
-    for _ in range(repetitions):
+def _least_seconds(work: Callable[[], object], clock: Callable[[], float], hopeless: float, repetitions: int = 5) -> float:
+    """Least seconds of ``work`` after two calls to warm up, or of the second where that took ``hopeless`` seconds."""
+    seconds: list[float] = []
+    for call in range(repetitions + 2):
         started = clock()
         work()
-        seconds.append(clock() - started)
+        took = clock() - started
+        if call == 1 and took > hopeless:
+            return took
+        if call > 1:
+            seconds.append(took)
     return min(seconds)
 
 

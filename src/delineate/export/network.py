@@ -59,23 +59,34 @@ def export_other_weights(
     """As :func:`export_onnx`, where ``written`` holds the same network with other weights: they are exchanged and checked.
 
     Converting takes 10 to 20 seconds on a slow processor, all the same for every network of a kind. Where a weight is not found in
-    ``written`` under its own name, ``module`` is converted.
+    ``written`` under its own name, or the file then answers otherwise than ``module`` (it held something computed from the other
+    weights), ``module`` is converted.
     """
+    network = _plain(module)
+    model = _exchanged(written, network)
+    if model is not None:
+        set_record(model, record)
+        content: bytes = model.SerializeToString()
+        with contextlib.suppress(RunError):
+            _verify(network, content, in_channels, (example_size, (example_size[0] // 2 + 5, example_size[1] + 3)))
+            write_model(Path(path), content)
+            return Path(path)
+    return export_onnx(module, record, path, in_channels=in_channels, example_size=example_size)
+
+
+def _exchanged(written: Path, network: nn.Module) -> Any | None:
+    """The ``onnx.ModelProto`` of ``written`` with the weights of ``network``; ``None`` where a weight is not found there."""
     import onnx
 
-    network = _plain(module)
     model = onnx.load_model(written)
     state = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     if not all(name in stored and tuple(stored[name].dims) == tuple(value.shape) for name, value in state.items()):
-        return export_onnx(module, record, path, in_channels=in_channels, example_size=example_size)
+        return None
     for name, value in state.items():
         stored[name].CopyFrom(onnx.numpy_helper.from_array(value.numpy(), name))
-    set_record(model, record)
-    content: bytes = model.SerializeToString()
-    _verify(network, content, in_channels, (example_size, (example_size[0] // 2 + 5, example_size[1] + 3)))
-    write_model(Path(path), content)
-    return Path(path)
+        stored[name].doc_string = ""  # as _tidy leaves it, so that equal networks are equal files
+    return model
 
 
 def _plain(module: nn.Module) -> nn.Module:

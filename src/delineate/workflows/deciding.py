@@ -36,8 +36,8 @@ from delineate.workflows.presetting import with_preset, with_settings
 
 #: Seconds that writing, choosing, scoring and reporting one model take beside predicting itself, on a machine that takes
 #: ``REFERENCE`` seconds for :func:`slowness`'s piece of Python: start-up of the engines, drawing and, most of it (20 s there),
-#: converting to ONNX, which is Python too. And those that Python takes to start and to end.
-FIXED_RESERVE, ENDS = 28.0, 8.0
+#: converting to ONNX, which is Python too, and done once for folds of one network. And those that Python takes to start and to end.
+FIXED_RESERVE, CONVERTING, ENDS = 28.0, 18.0, 8.0
 REFERENCE = 0.053
 #: Restoring, comparing, drawing and doubting (calibration, expected Dice) a million pixels there, beside predicting them.
 SECONDS_PER_SCORED_MEGAPIXEL = 0.25
@@ -80,7 +80,7 @@ def plan_folds(
     beside = 0.0
     if options.budget is not None:
         machine = replace(machine, after_seconds=_predicting(found.facts, folds[0], drafts[0], machine, views=options.tries_tta))
-        seconds, beside = _network_seconds(found.facts, folds, drafts[0], machine, options.budget, clock)
+        seconds, beside = _network_seconds(found.facts, folds, drafts[0], machine, options, clock)
     elapsed = clock.elapsed()
     first: Recipe | None = None
     recipes = []
@@ -264,14 +264,17 @@ def _predicting(
 
 
 def _network_seconds(
-    facts: Sequence[CaseFacts], folds: Sequence[Fold], draft: Draft, machine: Machine, budget: float, clock: Clock
+    facts: Sequence[CaseFacts], folds: Sequence[Fold], draft: Draft, machine: Machine, options: RunOptions, clock: Clock
 ) -> tuple[float, float]:
     """What is left of the budget for one fold's network, in training and in predicting afterwards; what is kept for the rest."""
     beside, caching = beside_training(facts, folds[0].parts)
-    assert machine.step_seconds is not None and machine.after_seconds is not None
+    assert options.budget is not None and machine.step_seconds is not None and machine.after_seconds is not None
+    budget, slow = options.budget, slowness()
+    if options.network is None:  # others may have to be converted for every fold
+        beside -= CONVERTING * slow * (1 - 1 / len(folds))
     machine.after_seconds(BUDGET_WIDTHS[0], draft.sizes[0])  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()
-    spare = budget * MARGIN + min(ENDS * slowness(), 0.1 * budget)
+    spare = budget * MARGIN + min(ENDS * slow, 0.1 * budget)
     share = (budget - spare - elapsed) / len(folds)
     beside = min(beside, 0.5 * share) if share > 0 else beside
     left = share - beside - caching

@@ -18,8 +18,8 @@ from delineate.workflows.choosing import Wish, better_checkpoint, choose_on_vali
 from delineate.workflows.folder import RunFolder
 from delineate.workflows.scorecard import score_parts, write_summary
 from delineate.workflows.stages import stage
+from delineate.workflows.writing import write_model_file
 
-EXAMPLE_SIZE = (64, 64)
 #: Named, not chosen by a trial, so that scoring again gives the same numbers to the last bit.
 SCORING_ENGINE = "onnxruntime"
 
@@ -47,7 +47,7 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
     done = fold.folder.done()
     if "export" in done:
         return
-    from delineate.export import export_onnx, export_other_weights, stamp_record
+    from delineate.export import stamp_record
     from delineate.training import build_cache, give_back, load_best, load_final, train
 
     recipe = fold.recipe
@@ -80,15 +80,17 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
         notes=fold.notes,
     )
 
-    shape: dict[str, Any] = {"in_channels": recipe.preprocessing.inputs, "example_size": EXAMPLE_SIZE}
+    shared = fold.cache / "networks" if fold.keep_cache else None
     # A training that was stopped for want of progress has not come to its schedule's end: there the best is the best.
     ended = trained["stopped"] != "early"
     tried: tuple[Choice, ...] = ()
     with stage("export", on_event):
-        export_onnx((load_final if ended else load_best)(fold.folder.path, recipe), record, fold.folder.model, **shape)
+        write_model_file(
+            (load_final if ended else load_best)(fold.folder.path, recipe), recipe, record, fold.folder.model, shared=shared
+        )
         if ended and fold.parts["validation"] and trained["best_step"] != trained["steps"]:
             earlier = fold.folder / "earlier.onnx"
-            export_other_weights(fold.folder.model, load_best(fold.folder.path, recipe), record, earlier, **shape)
+            write_model_file(load_best(fold.folder.path, recipe), recipe, record, earlier, converted=fold.folder.model)
             tried = (
                 better_checkpoint(
                     fold.folder.model,

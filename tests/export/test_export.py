@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from delineate.domain import LabelSet
 from delineate.errors import ModelFileError, ResourceError, RunError
-from delineate.export import export_onnx, export_other_weights, network_sha256, stamp_record
+from delineate.export import export_onnx, network_sha256, stamp_record
 from delineate.models import build
 from delineate.recipe import ModelRecord, NetworkRecipe, Normalisation, Preprocessing
 
@@ -121,46 +121,6 @@ def test_same_network_same_file(exported: tuple[nn.Module, Path], tmp_path: Path
     network, path = exported
     again = export_onnx(network, RECORD, tmp_path / "again.onnx", in_channels=1)
     assert again.read_bytes() == path.read_bytes()
-
-
-def moved(network: nn.Module) -> nn.Module:
-    """The same network after more training: every weight and statistic is another."""
-    other = trained()
-    other.load_state_dict(network.state_dict())
-    with torch.no_grad():
-        for value in other.state_dict().values():
-            if value.is_floating_point():
-                value.mul_(1.1).add_(0.01)
-    return other
-
-
-def test_other_weights_in_the_same_file(exported: tuple[nn.Module, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = moved(exported[0])  # no bias is 0: the exporter leaves such out
-    other = moved(first)
-    path, whole = (export_onnx(one, RECORD, tmp_path / name, in_channels=1) for one, name in ((first, "a.onnx"), (other, "b.onnx")))
-    monkeypatch.setattr("delineate.export.network._convert", lambda *_: pytest.fail("converted again"))
-    made = export_other_weights(path, other, RECORD, tmp_path / "other.onnx", in_channels=1)
-    image = np.random.default_rng(0).standard_normal((2, 1, 40, 56), dtype=np.float32)
-    before, fresh, exchanged = (onnxruntime.InferenceSession(file).run(None, {"image": image})[0] for file in (path, whole, made))
-    np.testing.assert_allclose(exchanged, fresh, atol=1e-4, rtol=1e-4)
-    assert float(np.abs(exchanged - before).max()) > 0.01
-    assert network_sha256(made) == network_sha256(whole) != network_sha256(path)
-
-
-def test_weights_that_the_file_does_not_name_are_converted(exported: tuple[nn.Module, Path], tmp_path: Path) -> None:
-    other = trained(norm="instance")
-    made = export_other_weights(exported[1], other, RECORD, tmp_path / "other.onnx", in_channels=1)
-    assert network_sha256(made) == network_sha256(export_onnx(other, RECORD, tmp_path / "whole.onnx", in_channels=1))
-
-
-def test_what_answers_otherwise_after_the_exchange_is_converted(
-    exported: tuple[nn.Module, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A file may hold something that was computed from its own weights: here the exchange leaves everything as it was."""
-    monkeypatch.setattr("delineate.export.network._exchanged", lambda written, network: onnx.load_model(written))
-    other = moved(exported[0])
-    made = export_other_weights(exported[1], other, RECORD, tmp_path / "other.onnx", in_channels=1)
-    assert network_sha256(made) == network_sha256(export_onnx(other, RECORD, tmp_path / "whole.onnx", in_channels=1))
 
 
 def test_quiet_and_quick(tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:

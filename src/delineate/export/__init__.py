@@ -10,7 +10,7 @@ except ModuleNotFoundError:
     raise MissingExtra("missing-extra", extra="train") from None
 
 from delineate.export.ensemble import write_ensemble
-from delineate.export.network import export_onnx, export_other_weights
+from delineate.export.network import export_onnx
 from delineate.export.record import network_sha256, stamp_record
 
-__all__ = ["export_onnx", "export_other_weights", "network_sha256", "stamp_record", "write_ensemble"]
+__all__ = ["export_onnx", "network_sha256", "stamp_record", "write_ensemble"]

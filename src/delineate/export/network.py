@@ -17,6 +17,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from delineate.errors import MissingExtra, RunError
+from delineate.export.graphs import leave, with_weights, without_weights
 from delineate.export.record import set_record, write_model
 from delineate.recipe import ModelRecord
 from delineate.version import __version__
@@ -27,13 +28,22 @@ TOLERANCE = 1e-3
 
 
 def export_onnx(
-    module: nn.Module, record: ModelRecord, path: Path, *, in_channels: int, example_size: tuple[int, int] = (64, 64)
+    module: nn.Module,
+    record: ModelRecord,
+    path: Path,
+    *,
+    in_channels: int,
+    example_size: tuple[int, int] = (64, 64),
+    graph: Path | None = None,
 ) -> Path:
     """Write ``module`` as one ONNX file: ``image`` (N, C, H, W) float32 → ``logits`` (N, channels, H, W), with N, H and W free.
 
     The network is exported in evaluation mode, float32, on the CPU; ``module`` itself is left as it is. Weights are inside
     the file, ``record`` is its metadata under ``delineate``. Before anything is written, ONNX Runtime must give the
     network's own answers (within :data:`TOLERANCE`) at ``example_size`` with one image and at an odd size with three.
+
+    ``graph`` is where a network of this kind, converted before, may lie without its weights (:mod:`delineate.export.graphs`): then
+    these are put in, and it is converted, and left there, only where that answers otherwise.
 
     Raises :class:`RunError` ``export-failed`` / ``export-differs``, :class:`~delineate.errors.ResourceError` where ``path``
     cannot be written, :class:`~delineate.errors.MissingExtra` without onnx and onnxscript. Returns ``path``.
@@ -44,49 +54,28 @@ def export_onnx(
     except ModuleNotFoundError:
         raise MissingExtra("missing-extra", extra="train") from None
     network = _plain(module)
-    model = _convert(network, in_channels, example_size)
-    _tidy(model)
-    set_record(model, record)
-    content: bytes = model.SerializeToString()
-    _verify(network, content, in_channels, (example_size, (example_size[0] // 2 + 5, example_size[1] + 3)))
-    write_model(Path(path), content)
-    return Path(path)
+    sizes = (example_size, (example_size[0] // 2 + 5, example_size[1] + 3))
 
-
-def export_other_weights(
-    written: Path, module: nn.Module, record: ModelRecord, path: Path, *, in_channels: int, example_size: tuple[int, int] = (64, 64)
-) -> Path:
-    """As :func:`export_onnx`, where ``written`` holds the same network with other weights: they are exchanged and checked.
-
-    Converting takes 10 to 20 seconds on a slow processor, all the same for every network of a kind. Where a weight is not found in
-    ``written`` under its own name, or the file then answers otherwise than ``module`` (it held something computed from the other
-    weights), ``module`` is converted.
-    """
-    network = _plain(module)
-    model = _exchanged(written, network)
-    if model is not None:
+    def verified(model: Any) -> bytes:
         set_record(model, record)
         content: bytes = model.SerializeToString()
+        _verify(network, content, in_channels, sizes)
+        return content
+
+    content: bytes | None = None
+    known = None if graph is None else with_weights(graph, network)
+    if known is not None:
         with contextlib.suppress(RunError):
-            _verify(network, content, in_channels, (example_size, (example_size[0] // 2 + 5, example_size[1] + 3)))
-            write_model(Path(path), content)
-            return Path(path)
-    return export_onnx(module, record, path, in_channels=in_channels, example_size=example_size)
-
-
-def _exchanged(written: Path, network: nn.Module) -> Any | None:
-    """The ``onnx.ModelProto`` of ``written`` with the weights of ``network``; ``None`` where a weight is not found there."""
-    import onnx
-
-    model = onnx.load_model(written)
-    state = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
-    stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    if not all(name in stored and tuple(stored[name].dims) == tuple(value.shape) for name, value in state.items()):
-        return None
-    for name, value in state.items():
-        stored[name].CopyFrom(onnx.numpy_helper.from_array(value.numpy(), name))
-        stored[name].doc_string = ""  # as _tidy leaves it, so that equal networks are equal files
-    return model
+            content = verified(known)
+    if content is None:
+        model = _convert(network, in_channels, example_size)
+        _tidy(model)
+        bare = None if graph is None else without_weights(model, network)
+        content = verified(model)
+        if graph is not None and bare is not None:
+            leave(graph, bare)
+    write_model(Path(path), content)
+    return Path(path)
 
 
 def _plain(module: nn.Module) -> nn.Module:

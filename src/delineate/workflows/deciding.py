@@ -270,7 +270,7 @@ def _network_seconds(
     beside, caching = beside_training(facts, folds[0].parts)
     assert options.budget is not None and machine.step_seconds is not None and machine.after_seconds is not None
     budget, slow = options.budget, slowness()
-    if options.network is None:  # others may have to be converted for every fold
+    if options.network is None:  # some networks have to be converted for every fold
         beside -= CONVERTING * slow * (1 - 1 / len(folds))
     machine.after_seconds(BUDGET_WIDTHS[0], draft.sizes[0])  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()

@@ -80,17 +80,14 @@ def train_fold(fold: Fold, provenance: dict[str, Any], *, deadline: float | None
         notes=fold.notes,
     )
 
-    shared = fold.cache / "networks" if fold.keep_cache else None
     # A training that was stopped for want of progress has not come to its schedule's end: there the best is the best.
     ended = trained["stopped"] != "early"
     tried: tuple[Choice, ...] = ()
     with stage("export", on_event):
-        write_model_file(
-            (load_final if ended else load_best)(fold.folder.path, recipe), recipe, record, fold.folder.model, shared=shared
-        )
+        write_model_file((load_final if ended else load_best)(fold.folder.path, recipe), recipe, record, fold.folder.model)
         if ended and fold.parts["validation"] and trained["best_step"] != trained["steps"]:
             earlier = fold.folder / "earlier.onnx"
-            write_model_file(load_best(fold.folder.path, recipe), recipe, record, earlier, converted=fold.folder.model)
+            write_model_file(load_best(fold.folder.path, recipe), recipe, record, earlier)
             tried = (
                 better_checkpoint(
                     fold.folder.model,

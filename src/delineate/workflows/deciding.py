@@ -49,8 +49,8 @@ PASSES, MIRRORED_PASSES = 4, 2
 OVERLAPPING = 1.5
 #: Steps that a trial at the larger size makes, and which share of the budget they may take.
 TRIAL_STEPS, TRIAL_SHARE = 3, 0.02
-#: Share of the budget that is left unplanned.
-MARGIN = 0.03
+#: Share of the budget that is left unplanned, and the seconds that one run needs of it at most: training ends on time by the clock.
+MARGIN, MOST_MARGIN = 0.03, 15.0
 LEAST_TRAINING = 5.0
 
 
@@ -274,7 +274,7 @@ def _network_seconds(
         beside -= CONVERTING * slow * (1 - 1 / len(folds))
     machine.after_seconds(BUDGET_WIDTHS[0], draft.sizes[0])  # measure now, so that measuring is counted as time already used
     elapsed = clock.elapsed()
-    spare = budget * MARGIN + min(ENDS * slow, 0.1 * budget)
+    spare = min(budget * MARGIN, MOST_MARGIN) + min(ENDS * slow, 0.1 * budget)
     share = (budget - spare - elapsed) / len(folds)
     beside = min(beside, 0.5 * share) if share > 0 else beside
     left = share - beside - caching

@@ -84,7 +84,7 @@ def measure(
     """Everything, as plain values. ``seconds`` bounds the rounds of training, and those of prediction."""
     import torch
 
-    from delineate.training import machine_profile
+    from delineate.training import machine_profile, prefers_channels_last
 
     profile = machine_profile(None if device == "cpu" else device)
     threads = threads or profile.threads
@@ -96,6 +96,9 @@ def measure(
         if quick and batch is None:
             setting = replace(setting, batch=_quick_batch(setting))
             say(f"batches of {setting.batch}")
+        if profile.device == "cpu":
+            profile = replace(profile, channels_last=prefers_channels_last(setting.recipe, (size, size)))
+            setting = replace(setting, profile=profile)
         training = _training(setting, quick, rounds, seconds)
         prediction = _prediction(setting, quick, rounds, seconds, int8)
     result: dict[str, Any] = {

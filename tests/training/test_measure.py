@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 import torch
 from tests.training.small import small_recipe
 
 from delineate.domain import LabelSet
+from delineate.recipe import Recipe
 from delineate.training import machine_profile, measure, time_inference, time_step
 
 
@@ -41,3 +43,26 @@ def test_what_is_emulated_is_not_tried_again(took: float, calls: int) -> None:
     done: list[None] = []
     assert measure._least_seconds(lambda: done.append(None), lambda: next(ticks), hopeless=4.0) == took
     assert len(done) == calls
+
+
+@pytest.mark.parametrize(("slower", "expected"), [(True, False), (False, True)])
+def test_the_memory_order_is_what_the_network_is_fast_in(slower: bool, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = [0.0]
+
+    class Timed(measure.Learner):
+        def __init__(self, recipe: Recipe) -> None:
+            super().__init__(recipe)
+            self.takes = 2.0 if recipe.training.channels_last == slower else 1.0
+
+        def step(self, *arguments: Any) -> Any:
+            ticks[0] += self.takes
+            return super().step(*arguments)
+
+    monkeypatch.setattr(measure, "Learner", Timed)
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: ticks[0])
+    recipe = small_recipe(threads=1)
+    assert measure.prefers_channels_last(recipe, (32, 48)) is expected
+
+
+def test_in_half_precision_channels_are_last() -> None:
+    assert measure.prefers_channels_last(small_recipe(threads=1, precision="bf16"), (32, 32))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from delineate.training.cache import build_cache
     from delineate.training.checkpoints import load_best, load_final
     from delineate.training.loop import TrainingResult, train
-    from delineate.training.measure import MachineProfile, machine_profile, time_inference, time_step
+    from delineate.training.measure import MachineProfile, machine_profile, prefers_channels_last, time_inference, time_step
     from delineate.training.memory import give_back
     from delineate.training.planes import Plane, PlaneCache
 
@@ -38,6 +38,7 @@ _HOME = {
     "give_back": "memory",
     "MachineProfile": "measure",
     "machine_profile": "measure",
+    "prefers_channels_last": "measure",
     "time_step": "measure",
     "time_inference": "measure",
 }
@@ -52,6 +53,7 @@ __all__ = [
     "load_best",
     "load_final",
     "machine_profile",
+    "prefers_channels_last",
     "require",
     "time_inference",
     "time_step",

@@ -101,12 +101,24 @@ def plan_folds(
                 after = kept_for_after(machine, seconds, width_of(planned.network), planned.training.stages[-1].size)
                 seconds, beside = seconds - after, beside + after
             save_json(folder / "plan.json", {"elapsed": elapsed, "reserve": beside})
+            if "training.channels_last" not in options.settings:
+                planned = _with_layout(planned)
             recipe = first = decide_compile(planned, None if "training.compile" in options.settings else seconds)
         else:
             recipe = _like(first, draft)
         recipes.append(with_settings(recipe, options))
     _say(recipes[0], on_event)
     return recipes
+
+
+def _with_layout(recipe: Recipe) -> Recipe:
+    """``recipe`` in the memory order in which its own network is fast here."""
+    from delineate.training import prefers_channels_last, processes
+
+    if processes.world() > 1:  # all processes go by what the profile said
+        return recipe
+    layout = prefers_channels_last(recipe, recipe.training.stages[-1].size)
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update={"channels_last": layout})})
 
 
 def head_labels(labels: LabelSet, network: str | None) -> LabelSet:

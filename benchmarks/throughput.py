@@ -35,7 +35,7 @@ from benchmarks import contestants, measuring, page  # noqa: E402
 #: A run this long finds its caches empty whoever was there before: no run of the turn is spent on warming them.
 LONG = 2.0
 #: Seconds that a step of a plain loop may take with --quick, and the share of the float32 peak that such a loop reaches.
-QUICK_STEP, PLAIN_SHARE = 5.0, 0.5
+QUICK_STEP, PLAIN_SHARE = 3.5, 0.5
 
 
 def main(arguments: list[str] | None = None) -> dict[str, Any]:

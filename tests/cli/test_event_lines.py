@@ -78,9 +78,11 @@ def test_check_in_lines(small_data: Path, tmp_path: Path, capsys: pytest.Capture
     assert {"scan", "check"} <= {line["name"] for line in said if line["event"] == "stage-finished"}
 
 
-def test_a_line_stop_ends_the_work(tmp_path: Path) -> None:
+@pytest.mark.parametrize("begun", ["", "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"], ids=["in front", "in the background"])
+def test_a_line_stop_ends_the_work(begun: str) -> None:
+    """Also where a shell started it in the background, with Ctrl-C ignored."""
     code = (
-        "import sys, time\nfrom delineate.cli.event_lines import EventLines\n"
+        f"import signal, sys, time\n{begun}from delineate.cli.event_lines import EventLines\n"
         "try:\n    with EventLines('en'):\n        time.sleep(20)\nexcept KeyboardInterrupt:\n    sys.exit(130)\n"
     )
     pipe = subprocess.PIPE

@@ -103,6 +103,9 @@ def listen_for_stop() -> bool:
             return False
     except (OSError, ValueError, AttributeError):
         return False
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        # A shell starts what runs in the background so. Whoever holds the pipe may stop it all the same.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_listen, args=(number,), daemon=True, name="delineate-stop").start()
     return True
 

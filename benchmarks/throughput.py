@@ -96,6 +96,8 @@ def measure(
         if quick and batch is None:
             setting = replace(setting, batch=_quick_batch(setting))
             say(f"batches of {setting.batch}")
+            if setting.batch < 8:  # all else takes longer too: fewer rounds keep it to two minutes
+                seconds = min(seconds, 25.0)
         if profile.device == "cpu":
             profile = replace(profile, channels_last=prefers_channels_last(setting.recipe, (size, size)))
             setting = replace(setting, profile=profile)

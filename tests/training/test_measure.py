@@ -64,5 +64,7 @@ def test_the_memory_order_is_what_the_network_is_fast_in(slower: bool, expected:
     assert measure.prefers_channels_last(recipe, (32, 48)) is expected
 
 
-def test_in_half_precision_channels_are_last() -> None:
-    assert measure.prefers_channels_last(small_recipe(threads=1, precision="bf16"), (32, 32))
+@pytest.mark.parametrize("how", [{"precision": "bf16"}, {"device": "mps"}])
+@pytest.mark.parametrize("layout", [True, False])
+def test_elsewhere_what_the_profile_found_stands(how: dict[str, str], layout: bool) -> None:
+    assert measure.prefers_channels_last(small_recipe(threads=1, channels_last=layout, **how), (32, 32)) is layout

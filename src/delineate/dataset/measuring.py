@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -19,7 +18,7 @@ from delineate.dataset.facts import CaseFacts
 from delineate.dataset.loading import MaskReading, load_image, read_mask
 from delineate.dataset.plane_facts import black_border, border_and_centre, difference_hash, foreground, object_facts, resize_ceiling
 from delineate.dataset.raw_masks import CHUNK, count_small
-from delineate.dataset.streaming import in_order
+from delineate.dataset.streaming import few_threads, in_order
 from delineate.domain import IGNORE, Case, Geometry, Image, LabelSet, Scan
 from delineate.errors import DataError
 from delineate.events import EventSink, Progress, StageFinished, StageStarted, discard
@@ -46,7 +45,7 @@ def measure_cases(
     A file that cannot be read, or a mask that does not fit its image, gives facts with ``error`` instead of an exception.
     """
     chosen = list(scan.cases if cases is None else cases)
-    threads = threads or max(2, min(4, os.cpu_count() or 2))
+    threads = threads or few_threads()
     sampled = int(np.clip(SAMPLED_PIXELS // max(len(chosen), 1), 64, 20_000))
     kept = _Kept(CEILING_CASES)
     one_at_a_time = Lock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +10,11 @@ from typing import TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+
+def few_threads() -> int:
+    """Two to four: decoding lets other threads work, and each holds an image."""
+    return max(2, min(4, os.cpu_count() or 2))
 
 
 def in_order(work: Callable[[A], B], items: Iterable[A], threads: int) -> Iterator[B]:

@@ -88,10 +88,11 @@ def prefers_channels_last(recipe: Recipe, size: tuple[int, int], batch: int = 2)
     """Whether steps of ``recipe``'s network are no slower with channels last than in plain memory order.
 
     In float32 neither is faster everywhere: on a processor with AVX2, channels last gained 5 % for widths of 16 … 256 and lost 25 %
-    for 32 … 512 at 256², where a single convolution does not tell. In half precision they win everywhere, and nothing is measured.
+    for 32 … 512 at 256², where a single convolution does not tell. In half precision and on other
+    devices nothing is measured: there what :func:`machine_profile` found stands.
     """
     if recipe.training.precision != "fp32" or torch.device(recipe.training.device).type != "cpu":
-        return True
+        return recipe.training.channels_last
     seconds: dict[bool, list[float]] = {True: [], False: []}
     with _threads(recipe.training.threads), keep_freed():
         work = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -18,7 +17,7 @@ from delineate.dataset.checks.likeness import SAME_PICTURE, hash_pairs, likeness
 from delineate.dataset.facts import CaseFacts
 from delineate.dataset.identical import equal_images
 from delineate.dataset.loading import load_image
-from delineate.dataset.streaming import in_order
+from delineate.dataset.streaming import few_threads, in_order
 from delineate.domain import Finding
 from delineate.errors import DataError
 
@@ -145,7 +144,7 @@ def _thumbnails(
             return None
 
     made: list[NDArray[np.float32]] = []
-    for number, found in zip(numbers, in_order(small, numbers, max(2, min(4, os.cpu_count() or 2))), strict=True):
+    for number, found in zip(numbers, in_order(small, numbers, few_threads()), strict=True):
         rows[number] = _NO_CONTENT if found is None else len(made)
         if found is not None:
             made.append(found)

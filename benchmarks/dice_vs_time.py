@@ -302,7 +302,7 @@ def draw(state: Mapping[str, Any], path: Path) -> None:
     axes.set_xlabel("minutes of wall-clock")
     axes.set_ylabel("mean Dice of test persons, 95 % interval")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="lower right")
+    figure.legend(fontsize=8, loc="outside lower center", ncols=3)  # over no curve
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
